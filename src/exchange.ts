@@ -69,6 +69,7 @@ export interface ReplySink {
 /** A reply body on its way: the source pushes, `resume` lifts the pause that a false `write` asked for. */
 export interface ReplyStream {
   pipeTo(sink: ReplySink): void;
+  pause(): void;
   resume(): void;
   cancel(): void;
 }
@@ -114,6 +115,8 @@ export interface RequestHead {
   readonly body: Readable | undefined;
   /** Bytes declared by Content-Length; undefined for none or for a chunked body. */
   readonly bodyLength: number | undefined;
+  /** The trailer fields of the request as a flat list, once its body has ended; undefined for none. */
+  readonly trailers: () => readonly string[] | undefined;
   readonly upgrade: 'websocket' | undefined;
   /** The address of the client, a trusted proxy's word included; IPv4-mapped IPv6 is written as IPv4. */
   readonly clientAddress: string;
@@ -139,6 +142,7 @@ export class Exchange {
   readonly headers: HeaderList;
   readonly body: Readable | undefined;
   readonly bodyLength: number | undefined;
+  readonly trailers: () => readonly string[] | undefined;
   readonly upgrade: 'websocket' | undefined;
   readonly clientAddress: string;
   readonly peerAddress: string;
@@ -181,6 +185,7 @@ export class Exchange {
     this.headers = head.headers;
     this.body = head.body;
     this.bodyLength = head.bodyLength;
+    this.trailers = head.trailers;
     this.upgrade = head.upgrade;
     this.clientAddress = head.clientAddress;
     this.peerAddress = head.peerAddress;

@@ -1,0 +1,77 @@
+import type { Exchange } from '../exchange.ts';
+import { isHopByHop } from '../lib/http-fields.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+
+export interface BodyPump {
+  /** The upstream takes bytes again. */
+  drained(): void;
+  /** Sends nothing more; the rest of the body is the listener's to dispose of. */
+  stop(): void;
+}
+
+export interface PumpEvents {
+  /** The body is larger than the route allows; the request must not be completed. */
+  onTooLarge(): void;
+  /** The client broke off. */
+  onBroken(error: Error): void;
+}
+
+/** Moves the request body to the upstream at the upstream's pace, and counts it. */
+export function pumpBody(exchange: Exchange, connection: UpstreamConnection, events: PumpEvents): BodyPump {
+  const body = exchange.body;
+  if (body === undefined) {
+    connection.requestSent();
+    return NOTHING_TO_PUMP;
+  }
+  const chunked = exchange.bodyLength === undefined;
+
+  function sendChunk(chunk: Buffer): void {
+    exchange.requestBytes += chunk.length;
+    if (exchange.requestBytes > exchange.bodyLimit) {
+      stop();
+      events.onTooLarge();
+      return;
+    }
+    if (chunked) {
+      connection.socket.cork();
+      connection.write(`${chunk.length.toString(16)}\r\n`);
+      connection.write(chunk);
+      if (!connection.write('\r\n')) body?.pause();
+      connection.socket.uncork();
+    } else if (!connection.write(chunk)) {
+      body?.pause();
+    }
+  }
+
+  function finish(): void {
+    stop();
+    if (chunked) connection.write(`0\r\n${trailerSection(exchange.trailers())}\r\n`);
+    connection.requestSent();
+  }
+
+  function breakOff(error?: Error): void {
+    stop();
+    events.onBroken(error ?? new Error('the client closed the connection in the middle of its request'));
+  }
+
+  function stop(): void {
+    body?.off('data', sendChunk).off('end', finish).off('error', breakOff).off('close', breakOff);
+  }
+
+  body.on('data', sendChunk).on('end', finish).on('error', breakOff).on('close', breakOff);
+  return { drained: () => body.resume(), stop };
+}
+
+const NOTHING_TO_PUMP: BodyPump = { drained: () => {}, stop: () => {} };
+
+/** Trailers of the request (RFC 9110 §6.5): never fields that frame or route a message. */
+function trailerSection(trailers: readonly string[] | undefined): string {
+  let section = '';
+  for (let at = 0; trailers !== undefined && at < trailers.length; at += 2) {
+    const name = trailers[at] as string; // at < length
+    if (/^[A-Za-z0-9-]+$/.test(name) && !isHopByHop(name) && !NO_TRAILER.has(name.toLowerCase())) section += `${name}: ${trailers[at + 1]}\r\n`;
+  }
+  return section;
+}
+
+const NO_TRAILER = new Set(['authorization', 'content-encoding', 'content-length', 'content-range', 'content-type', 'cookie', 'host', 'set-cookie']);

@@ -1,0 +1,89 @@
+import type { Exchange } from '../exchange.ts';
+import { fieldSet, isHopByHop, nominatedFields } from '../lib/http-fields.ts';
+
+/** What of a request is decided by the route rather than by the client. */
+export interface HeadPlan {
+  /** The Host field for this target, or undefined where the client's authority is kept. */
+  readonly host: string | undefined;
+  /** Replaces the first `length` characters of the path. */
+  readonly rewrite: { readonly length: number; readonly prefix: string } | undefined;
+}
+
+/**
+ * The head of the request an upstream gets, ready for the socket. The client's fields are passed on except those of its
+ * connection and those the gateway makes itself; the listener has already dropped what no client may say.
+ */
+export function requestHead(exchange: Exchange, plan: HeadPlan): string {
+  let head = `${exchange.method} ${upstreamTarget(exchange, plan)} HTTP/1.1\r\nHost: ${plan.host ?? exchange.authority}\r\n`;
+
+  const { set, remove } = exchange.upstreamHeaders;
+  const nominated = nominatedFields(exchange.headers.all('connection'));
+  const raw = exchange.headers.raw;
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at] as string; // at < length
+    if (isHopByHop(name) || isMadeHere(name)) continue;
+    if (nominated.length > 0 && nominated.includes(name.toLowerCase())) continue;
+    if (remove.length > 0 && remove.includes(name.toLowerCase())) continue;
+    if (set.raw.length > 0 && set.has(name.toLowerCase())) continue;
+    head += `${name}: ${raw[at + 1]}\r\n`;
+  }
+
+  head += forwardingFields(exchange);
+  for (let at = 0; at < set.raw.length; at += 2) head += `${set.raw[at]}: ${set.raw[at + 1]}\r\n`;
+  return `${head}${framing(exchange)}\r\n`;
+}
+
+/** Fields a client sends that end here; the gateway writes its own. Via is extended rather than replaced. */
+const isMadeHere = fieldSet([
+  'host',
+  'content-length',
+  'expect',
+  'forwarded',
+  'traceparent',
+  'tracestate',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-request-id',
+]);
+
+function upstreamTarget(exchange: Exchange, plan: HeadPlan): string {
+  const { path, query } = exchange.target;
+  const rewritten = plan.rewrite === undefined ? path : rewritePath(path, plan.rewrite);
+  return query === undefined ? rewritten : `${rewritten}?${query}`;
+}
+
+function rewritePath(path: string, rewrite: { readonly length: number; readonly prefix: string }): string {
+  const rest = path.slice(rewrite.length);
+  if (rest === '') return rewrite.prefix === '' ? '/' : rewrite.prefix;
+  return rewrite.prefix + rest;
+}
+
+function forwardingFields(exchange: Exchange): string {
+  const client = exchange.clientAddress;
+  const via = exchange.headers.get('via');
+  const chain = exchange.peerAddress === client ? client : `${client}, ${exchange.peerAddress}`;
+  let fields =
+    `X-Forwarded-For: ${chain}\r\nX-Forwarded-Proto: ${exchange.scheme}\r\nX-Forwarded-Host: ${exchange.authority}\r\n` +
+    `Forwarded: for=${forwardedNode(client)};host="${exchange.authority}";proto=${exchange.scheme}\r\n` +
+    `Via: ${via === undefined ? '' : `${via}, `}${exchange.httpVersion} sallyport\r\nX-Request-Id: ${exchange.id}\r\n`;
+  const trace = exchange.trace;
+  if (trace !== undefined) {
+    fields += `traceparent: 00-${trace.traceId}-${trace.spanId}-0${trace.sampled ? '1' : '0'}\r\n`;
+    if (trace.traceState !== undefined) fields += `tracestate: ${trace.traceState}\r\n`;
+  }
+  return fields;
+}
+
+/** RFC 7239 §6: an IPv6 address is bracketed and quoted. */
+function forwardedNode(address: string): string {
+  return address.includes(':') ? `"[${address}]"` : address;
+}
+
+/** How the body is delimited on this hop (RFC 9112 §6.3), and what becomes of the connection. */
+function framing(exchange: Exchange): string {
+  if (exchange.upgrade !== undefined) return `Connection: Upgrade\r\nUpgrade: ${exchange.upgrade}\r\n`;
+  if (exchange.body === undefined) return exchange.bodyLength === 0 ? 'Content-Length: 0\r\n' : '';
+  return exchange.bodyLength === undefined ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${exchange.bodyLength}\r\n`;
+}

@@ -1,0 +1,299 @@
+import { HeaderList } from '../lib/header-list.ts';
+import { isToken } from '../lib/http-fields.ts';
+
+/** Why an upstream's bytes are no HTTP/1.1 response; it goes to the log, never to a client. */
+export class BadResponse extends Error {
+  override readonly name = 'BadResponse';
+}
+
+/** What the parser tells its connection, in the order head, data*, end; or switched in place of the last two. */
+export interface ResponseEvents {
+  /** Called for the final head, never for a 1xx other than 101. */
+  onHead(status: number, headers: HeaderList): void;
+  /** The chunk is only valid during the call. */
+  onData(chunk: Buffer): void;
+  /** `reusable` is false where the connection may not serve another request. */
+  onEnd(trailers: readonly string[] | undefined, reusable: boolean): void;
+  /** After a 101 the connection speaks another protocol; `surplus` are its first bytes. */
+  onSwitched(headers: HeaderList, surplus: Buffer): void;
+}
+
+/** What the request was decides how its response is framed (RFC 9112 §6.3). */
+export interface ExpectedResponse {
+  readonly toHead: boolean;
+  readonly upgrade: boolean;
+}
+
+const MAX_HEAD_BYTES = 64 * 1024;
+const MAX_FIELDS = 256;
+const MAX_CHUNK_LINE_BYTES = 512;
+const MAX_INTERIM_RESPONSES = 16;
+
+type State = 'idle' | 'head' | 'length' | 'until-close' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailers' | 'switched';
+
+/**
+ * An incremental, strict parser of HTTP/1.1 responses (RFC 9112). It is lenient in nothing: an upstream
+ * that frames its messages oddly may be a smuggling attempt, so it gets a BadResponse and loses its
+ * connection. It is our own because the upstream side is the dearest step of the road:
+ * docs/decisions/0003-upstream-wire.md has the comparison.
+ */
+export class ResponseParser {
+  readonly #events: ResponseEvents;
+  #state: State = 'idle';
+  #expected: ExpectedResponse = { toHead: false, upgrade: false };
+  /** An incomplete head, chunk line or trailer section; bounded by the limits above. */
+  #held: Buffer = EMPTY;
+  #remaining = 0;
+  #keepAlive = true;
+  #interim = 0;
+
+  constructor(events: ResponseEvents) {
+    this.#events = events;
+  }
+
+  get idle(): boolean {
+    return this.#state === 'idle';
+  }
+
+  /** Prepares for the response to a request that is about to be sent. */
+  expect(expected: ExpectedResponse): void {
+    this.#state = 'head';
+    this.#expected = expected;
+    this.#held = EMPTY;
+    this.#keepAlive = true;
+    this.#interim = 0;
+  }
+
+  /** Throws BadResponse where the bytes break RFC 9112; the connection is then to be destroyed. */
+  feed(bytes: Buffer): void {
+    let rest = bytes;
+    while (rest.length > 0) {
+      switch (this.#state) {
+        case 'idle':
+          throw new BadResponse('bytes arrived that no request asked for');
+        case 'head':
+          rest = this.#head(rest);
+          break;
+        case 'length':
+          rest = this.#lengthBody(rest);
+          break;
+        case 'until-close':
+          this.#events.onData(rest);
+          return;
+        case 'chunk-size':
+          rest = this.#chunkSize(rest);
+          break;
+        case 'chunk-data':
+          rest = this.#chunkData(rest);
+          break;
+        case 'chunk-end':
+          rest = this.#chunkEnd(rest);
+          break;
+        case 'trailers':
+          rest = this.#trailers(rest);
+          break;
+        case 'switched':
+          return;
+      }
+    }
+  }
+
+  /** The upstream closed its side. Throws BadResponse where the response was not complete. */
+  eof(): void {
+    if (this.#state === 'until-close') {
+      this.#state = 'idle';
+      this.#events.onEnd(undefined, false);
+      return;
+    }
+    if (this.#state !== 'idle') throw new BadResponse('the connection closed in the middle of a response');
+  }
+
+  #head(bytes: Buffer): Buffer {
+    const { text, rest } = this.#take(bytes, HEAD_END, MAX_HEAD_BYTES, 'response head');
+    if (text === undefined) return rest;
+    if (ILLEGAL_IN_HEAD.test(text)) throw new BadResponse('the head holds a control character, a bare CR or LF, or a folded line');
+
+    const lineEnd = endOfLine(text, 0);
+    const status = parseStatusLine(text.slice(0, lineEnd));
+    const headers = parseFields(text, lineEnd + 2);
+    if (status < 200 && status !== 101) {
+      this.#interim += 1;
+      if (this.#interim > MAX_INTERIM_RESPONSES) throw new BadResponse('too many interim responses');
+      return rest;
+    }
+    if (status === 101) {
+      if (!this.#expected.upgrade) throw new BadResponse('a 101 to a request that asked for no upgrade');
+      this.#state = 'switched';
+      this.#events.onSwitched(headers, rest);
+      return EMPTY;
+    }
+    this.#frame(status, headers, text.startsWith('HTTP/1.0'), rest.length > 0);
+    return rest;
+  }
+
+  /** RFC 9112 §6.3, in its order; what it leaves to the recipient's leniency is refused. */
+  #frame(status: number, headers: HeaderList, http10: boolean, more: boolean): void {
+    const codings = headers.all('transfer-encoding');
+    const lengths = headers.all('content-length');
+    const connection = headers.get('connection')?.toLowerCase() ?? '';
+    this.#keepAlive = http10 ? connection.includes('keep-alive') : !connection.includes('close');
+
+    if (codings.length > 0) {
+      if (lengths.length > 0) throw new BadResponse('both Transfer-Encoding and Content-Length');
+      if (http10) throw new BadResponse('Transfer-Encoding in an HTTP/1.0 response');
+      if (codings.length > 1 || codings[0]?.toLowerCase() !== 'chunked') throw new BadResponse('a transfer coding other than chunked');
+    }
+    if (lengths.length > 1) throw new BadResponse('more than one Content-Length');
+    const length = lengths[0] === undefined ? undefined : parseContentLength(lengths[0]);
+
+    if (this.#expected.toHead || status === 204 || status === 304) {
+      // Such a response has no content; bytes behind its head would be taken for the next one.
+      if (status === 204 && (codings.length > 0 || (length ?? 0) > 0)) this.#keepAlive = false;
+      this.#events.onHead(status, headers);
+      this.#finish(undefined, more);
+    } else if (codings.length > 0) {
+      this.#state = 'chunk-size';
+      this.#events.onHead(status, headers);
+    } else if (length === undefined) {
+      this.#state = 'until-close';
+      this.#events.onHead(status, headers);
+    } else if (length === 0) {
+      this.#events.onHead(status, headers);
+      this.#finish(undefined, more);
+    } else {
+      this.#state = 'length';
+      this.#remaining = length;
+      this.#events.onHead(status, headers);
+    }
+  }
+
+  #lengthBody(bytes: Buffer): Buffer {
+    if (bytes.length < this.#remaining) {
+      this.#remaining -= bytes.length;
+      this.#events.onData(bytes);
+      return EMPTY;
+    }
+    const surplus = bytes.length > this.#remaining;
+    this.#events.onData(surplus ? bytes.subarray(0, this.#remaining) : bytes);
+    this.#finish(undefined, surplus);
+    return EMPTY;
+  }
+
+  #chunkSize(bytes: Buffer): Buffer {
+    const { text, rest } = this.#take(bytes, CRLF, MAX_CHUNK_LINE_BYTES, 'chunk size');
+    if (text === undefined) return rest;
+    const match = CHUNK_SIZE_LINE.exec(text);
+    if (match === null) throw new BadResponse('a malformed chunk size');
+    this.#remaining = Number.parseInt(match[1] ?? '', 16);
+    this.#state = this.#remaining === 0 ? 'trailers' : 'chunk-data';
+    return rest;
+  }
+
+  #chunkData(bytes: Buffer): Buffer {
+    if (bytes.length < this.#remaining) {
+      this.#remaining -= bytes.length;
+      this.#events.onData(bytes);
+      return EMPTY;
+    }
+    const end = this.#remaining;
+    this.#state = 'chunk-end';
+    this.#events.onData(bytes.subarray(0, end));
+    return bytes.subarray(end);
+  }
+
+  #chunkEnd(bytes: Buffer): Buffer {
+    const { text, rest } = this.#take(bytes, CRLF, 2, 'chunk end');
+    if (text === undefined) return rest;
+    if (text !== '') throw new BadResponse('chunk data longer than its size');
+    this.#state = 'chunk-size';
+    return rest;
+  }
+
+  #trailers(bytes: Buffer): Buffer {
+    const held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    if (held.length >= 2 && held[0] === CR && held[1] === LF) {
+      this.#held = EMPTY;
+      this.#finish(undefined, held.length > 2);
+      return EMPTY;
+    }
+    const { text, rest } = this.#take(bytes, HEAD_END, MAX_HEAD_BYTES, 'trailer section');
+    if (text === undefined) return rest;
+    if (ILLEGAL_IN_HEAD.test(text)) throw new BadResponse('the trailers hold a control character, a bare CR or LF, or a folded line');
+    this.#finish(parseFields(text, 0).raw, rest.length > 0);
+    return EMPTY;
+  }
+
+  #finish(trailers: readonly string[] | undefined, surplus: boolean): void {
+    this.#state = 'idle';
+    // Surplus bytes would be read as the answer to somebody else's request (Node CVE-2026-48931).
+    this.#events.onEnd(trailers, this.#keepAlive && !surplus);
+  }
+
+  /** The text up to a delimiter and the bytes behind it; holds back what is not complete yet. */
+  #take(bytes: Buffer, delimiter: Buffer, limit: number, what: string): { text: string | undefined; rest: Buffer } {
+    const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    const at = all.indexOf(delimiter);
+    if (at < 0 ? all.length > limit + delimiter.length : at > limit) throw new BadResponse(`${what} of more than ${limit} bytes`);
+    if (at < 0) {
+      this.#held = Buffer.from(all); // a copy: the caller's buffer is only lent
+      return { text: undefined, rest: EMPTY };
+    }
+    this.#held = EMPTY;
+    return { text: all.toString('latin1', 0, at), rest: all.subarray(at + delimiter.length) };
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const CR = 13;
+const LF = 10;
+const CRLF = Buffer.from('\r\n');
+const HEAD_END = Buffer.from('\r\n\r\n');
+const CHUNK_SIZE_LINE = /^([0-9a-fA-F]{1,13})[ \t]*(?:;[\t\x20-\x7e]*)?$/;
+const STATUS_LINE = /^HTTP\/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the octets a field may not hold (RFC 9110 §5.5)
+const ILLEGAL_IN_HEAD = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\n[ \t]/;
+
+function endOfLine(text: string, from: number): number {
+  const at = text.indexOf('\r\n', from);
+  return at < 0 ? text.length : at;
+}
+
+function parseStatusLine(line: string): number {
+  const match = STATUS_LINE.exec(line);
+  const status = match === null ? 0 : Number(match[1]);
+  if (status < 100 || status > 599) throw new BadResponse('a malformed status line');
+  return status;
+}
+
+function parseFields(text: string, from: number): HeaderList {
+  const raw: string[] = [];
+  for (let at = from; at < text.length; ) {
+    const end = endOfLine(text, at);
+    const colon = text.indexOf(':', at);
+    if (colon < 0 || colon >= end) throw new BadResponse('a header line without a colon');
+    const name = text.slice(at, colon);
+    if (!isToken(name)) throw new BadResponse('a malformed field name');
+    raw.push(name, trimOptionalSpace(text, colon + 1, end));
+    if (raw.length > 2 * MAX_FIELDS) throw new BadResponse(`more than ${MAX_FIELDS} header fields`);
+    at = end + 2;
+  }
+  return new HeaderList(raw);
+}
+
+/** Only SP and HTAB surround a value (RFC 9110 §5.6.3); String#trim would take more. */
+function trimOptionalSpace(text: string, from: number, to: number): string {
+  let start = from;
+  let end = to;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+function parseContentLength(value: string): number {
+  if (!/^[0-9]{1,15}$/.test(value)) throw new BadResponse('a malformed Content-Length');
+  return Number(value);
+}
