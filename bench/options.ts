@@ -10,7 +10,7 @@ export interface Options {
   readonly rounds: number;
   readonly starts: number;
   readonly idleConnections: readonly number[];
-  /** The run is cut off after this long; what was measured until then is kept. */
+  /** The run is cut off after this long; the tables that are complete by then are kept. */
   readonly deadlineSeconds: number;
 }
 
@@ -42,7 +42,7 @@ const FULL = {
   deadlineSeconds: 480,
 };
 const QUICK = {
-  warmUpSeconds: 1,
+  warmUpSeconds: 2,
   roundSeconds: 2,
   rounds: 3,
   starts: 5,

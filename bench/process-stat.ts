@@ -6,6 +6,8 @@ export interface ProcessStat {
   readonly ticks: number;
   /** Clock ticks after boot; with the pid it names a process beyond doubt, a pid alone is reused. */
   readonly startedAt: number;
+  /** It has ended and only waits for its parent to notice. */
+  readonly zombie: boolean;
 }
 
 /** Throws on a line that is not one of /proc/<pid>/stat. */
@@ -15,16 +17,13 @@ export function parseProcessStat(line: string): ProcessStat {
   const pid = Number.parseInt(line, 10);
   const fields = line.slice(nameEnd + 2).split(' ');
   const field = (number: number): number => Number(fields[number - FIRST_AFTER_NAME]);
-  const stat: ProcessStat = {
-    pid,
-    parent: field(4),
-    ticks: field(14) + field(15) + field(16) + field(17),
-    startedAt: field(22),
-  };
-  if (nameEnd < 0 || Object.values(stat).some((value) => !Number.isInteger(value))) {
+  const parent = field(4);
+  const ticks = field(14) + field(15) + field(16) + field(17);
+  const startedAt = field(22);
+  if (nameEnd < 0 || ![pid, parent, ticks, startedAt].every(Number.isInteger)) {
     throw new Error(`not a line of /proc/<pid>/stat: ${JSON.stringify(line.slice(0, 80))}`);
   }
-  return stat;
+  return { pid, parent, ticks, startedAt, zombie: fields[0] === 'Z' };
 }
 
 const FIRST_AFTER_NAME = 3;

@@ -21,7 +21,7 @@ export function residentBytes(root: number): number {
 /** Whether exactly this process (not a later one with its pid) still runs. */
 export function stillRuns(process: ProcessStat): boolean {
   const now = read(process.pid);
-  return now !== undefined && now.startedAt === process.startedAt;
+  return now !== undefined && !now.zombie && now.startedAt === process.startedAt;
 }
 
 // USER_HZ is 100 on every architecture Node runs on; it is part of the kernel's interface to user space.

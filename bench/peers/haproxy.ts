@@ -34,9 +34,11 @@ async function tlsPart(job: Job): Promise<string> {
   return ` ssl crt ${file} ssl-min-ver TLSv1.2`;
 }
 
+/** `no strict-limits`: HAProxy wants two file descriptors for each connection and else refuses to start; idle ones need one. */
 function configuration(job: Job, tls: string): string {
   return `global
   nbthread 1
+  no strict-limits
   maxconn ${job.connections + 512}
 
 defaults

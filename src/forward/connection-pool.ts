@@ -41,15 +41,15 @@ export class ConnectionPool {
   readonly #all = new Set<UpstreamConnection>();
   readonly #idle: UpstreamConnection[] = [];
   readonly #waiting: Waiter[] = [];
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #tick: number;
+  #sweeper: NodeJS.Timeout | undefined;
   #retired = false;
 
   constructor(address: TargetAddress, options: PoolOptions) {
     this.address = address;
     this.#options = options;
     const { connect, head, idle } = options.timeouts;
-    const tick = Math.min(1_000, Math.max(20, Math.min(connect, head, idle) / 4));
-    this.#sweeper = setInterval(() => this.#sweep(), tick).unref();
+    this.#tick = Math.min(1_000, Math.max(20, Math.min(connect, head, idle) / 4));
   }
 
   get open(): number {
@@ -79,7 +79,6 @@ export class ConnectionPool {
   retire(): void {
     this.#retired = true;
     for (const connection of this.#idle.splice(0)) connection.destroy(new Error('the pool is closed'));
-    this.#stopWhenEmpty();
   }
 
   onFree(connection: UpstreamConnection): void {
@@ -95,12 +94,15 @@ export class ConnectionPool {
     if (at >= 0) this.#idle.splice(at, 1);
     const waiter = this.#waiting.shift();
     if (waiter !== undefined) this.#open('requests').then(waiter.resolve, waiter.reject);
-    this.#stopWhenEmpty();
+    if (this.#all.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
   }
 
   async #open(purpose: ConnectionPurpose): Promise<UpstreamConnection> {
     const connection = new UpstreamConnection(this.address, this, purpose);
     this.#all.add(connection);
+    this.#sweeper ??= setInterval(() => this.#sweep(), this.#tick).unref();
     try {
       await connection.connected();
       return connection;
@@ -124,10 +126,6 @@ export class ConnectionPool {
     while (this.#waiting[0] !== undefined && now - this.#waiting[0].since > connect) {
       this.#waiting.shift()?.reject(new NoConnection('busy', `no connection to ${this.address.label} became free within ${connect} ms`));
     }
-  }
-
-  #stopWhenEmpty(): void {
-    if (this.#retired && this.#all.size === 0) clearInterval(this.#sweeper);
   }
 }
 

@@ -128,7 +128,7 @@ export class ResponseParser {
       return EMPTY;
     }
     this.#frame(status, headers, text.startsWith('HTTP/1.0'), rest.length > 0);
-    return rest;
+    return this.idle ? EMPTY : rest;
   }
 
   /** RFC 9112 §6.3, in its order; what it leaves to the recipient's leniency is refused. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** Bytes of a size such as `512B`, `16KiB`, `10MB` or `1GiB`; undefined where the text is none. */
+/** Bytes of a size such as `512B`, `16KiB`, `10MB`, `1GiB` or, without a unit, `1024`; undefined where the text is none. */
 export function parseByteSize(text: string): number | undefined {
   const parts = PATTERN.exec(text);
   if (parts === null) return undefined;
-  const unit = UNITS.get(parts[2] ?? '');
+  const unit = UNITS.get(parts[2] ?? 'B');
   if (unit === undefined) return undefined;
   const bytes = Number(parts[1]) * unit;
   return Number.isSafeInteger(bytes) ? bytes : undefined;
@@ -41,7 +41,7 @@ function whole(size: number): number | undefined {
   return Number.isSafeInteger(size) && size >= 0 ? size : undefined;
 }
 
-const PATTERN = /^(\d{1,15})(B|KiB|MiB|GiB|KB|MB|GB)$/;
+const PATTERN = /^(\d{1,15})(B|KiB|MiB|GiB|KB|MB|GB)?$/;
 
 const UNITS: ReadonlyMap<string, number> = new Map([
   ['B', 1],

@@ -44,15 +44,15 @@ function readReference(written: string): ReferencePart {
   if (inner.startsWith('file:')) {
     const path = inner.slice('file:'.length);
     if (path.trim() !== '' && !path.includes('\0')) return { kind: 'file', path, written };
-    return { kind: 'malformed', written, hint: 'name a file: ${file:/run/secrets/name}' };
+    return { kind: 'malformed', written, hint: `name a file: \${file:/run/secrets/name}` };
   }
-  const environment = /^env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^]*))?$/.exec(inner);
+  const environment = /^env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(inner);
   if (environment?.[1] !== undefined) {
     return { kind: 'env', name: environment[1], fallback: environment[2], written };
   }
   const bare = /^[A-Za-z_][A-Za-z0-9_]*$/.test(inner);
   const hint = bare
     ? `write \${env:${inner}} for an environment variable, or $\${${inner}} for the text itself`
-    : 'write ${env:NAME}, ${env:NAME:-fallback} or ${file:path}; $${ stands for a literal ${';
+    : `write \${env:NAME}, \${env:NAME:-fallback} or \${file:path}; $\${ stands for a literal \${`;
   return { kind: 'malformed', written, hint };
 }

@@ -1,0 +1,71 @@
+import type { MachineFacts } from './machine.ts';
+import type { Options } from './options.ts';
+
+/** Everything a run found out; bench/results/latest.json holds it, docs/benchmarks.md is written from it. */
+export interface Results {
+  readonly measuredAt: string;
+  readonly options: Options;
+  readonly machine: MachineFacts;
+  readonly present: readonly { readonly title: string; readonly version: string }[];
+  readonly absent: readonly { readonly title: string; readonly reason: string }[];
+  readonly throughput: Rows<ThroughputRow>;
+  readonly memory: Rows<MemoryRow>;
+  readonly startup: Rows<StartupRow>;
+  readonly routes: Rows<RoutesRow>;
+}
+
+export interface Rows<Row> {
+  readonly rows: readonly Row[];
+  readonly failures: readonly Failure[];
+  /** Why the whole table was left out; undefined where it was measured. */
+  readonly skipped: string | undefined;
+}
+
+export interface Failure {
+  readonly peer: string;
+  readonly reason: string;
+}
+
+/** Medians over the rounds; latencies in milliseconds. */
+export interface ThroughputRow {
+  readonly peer: string;
+  readonly cpuMicrosecondsPerRequest: number;
+  readonly cpuLowest: number;
+  readonly cpuHighest: number;
+  readonly requestsPerSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** Share of the proxy's core in use, 0–1. */
+  readonly busy: number;
+  /** Over all rounds. */
+  readonly errors: number;
+  readonly flags: readonly string[];
+}
+
+export interface MemoryRow {
+  readonly peer: string;
+  readonly connections: number;
+  /** How many of them were open still when the memory was read. */
+  readonly stillOpen: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+export interface StartupRow {
+  readonly peer: string;
+  readonly medianMs: number;
+  readonly fastestMs: number;
+  readonly slowestMs: number;
+}
+
+export interface RoutesRow {
+  readonly routes: number;
+  /** Milliseconds to build the router from parsed routes. */
+  readonly buildMs: number;
+  /** Nanoseconds for one match, over requests spread over all routes. */
+  readonly matchNs: number;
+  /** Nanoseconds to find that nothing matches. */
+  readonly missNs: number;
+  /** Milliseconds from a YAML file to its checked configuration; undefined where it was not measured. */
+  readonly loadMs: number | undefined;
+}

@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type Instance, type Stage, startInstance, verifyInstance } from './instance.ts';
+import type { Options } from './options.ts';
+import type { Peer } from './peers/peer.ts';
+import { cpuMicroseconds } from './process-tree.ts';
+import { findProgram } from './programs.ts';
+import type { Failure, Rows, ThroughputRow } from './results.ts';
+import { median } from './statistics.ts';
+import { parseWrkReport, type WrkReport } from './wrk-report.ts';
+
+export const LOAD_CONNECTIONS = 64;
+
+/** What one peer did in one round. */
+interface Round extends WrkReport {
+  readonly cpuMicrosecondsPerRequest: number;
+  /** Share of the proxy's core in use, 0–1. */
+  readonly busy: number;
+  /** Requests and new connections the upstream counted meanwhile. */
+  readonly upstreamRequests: number;
+  readonly upstreamConnections: number;
+}
+
+/**
+ * Table 1. All peers run at once, idle but for the one under load; the rounds go A B C A B C, so that
+ * a slow minute of the machine hits all alike, and the median of a peer's rounds is its figure.
+ */
+export async function measureThroughput(
+  stage: Stage,
+  peers: readonly Peer[],
+  options: Options,
+): Promise<Rows<ThroughputRow>> {
+  if (findProgram('wrk') === undefined)
+    return { rows: [], failures: [], skipped: 'wrk is not installed: apt-get install wrk' };
+  const failures: Failure[] = [];
+  const instances: Instance[] = [];
+  try {
+    for (const peer of peers) {
+      try {
+        instances.push(await startVerified(stage, peer));
+      } catch (error) {
+        failures.push({ peer: peer.title, reason: String(error) });
+      }
+    }
+    for (const instance of instances) await load(stage, instance, options.warmUpSeconds);
+    const rounds = new Map<Instance, Round[]>(instances.map((instance) => [instance, []]));
+    for (let round = 0; round < options.rounds; round++) {
+      for (const [instance, done] of rounds) {
+        stage.signal.throwIfAborted();
+        done.push(await load(stage, instance, options.roundSeconds));
+      }
+    }
+    return { rows: [...rounds].map(([instance, done]) => summary(instance, done)), failures, skipped: undefined };
+  } finally {
+    await Promise.all(instances.map((instance) => stage.processes.stop(instance.running)));
+  }
+}
+
+async function startVerified(stage: Stage, peer: Peer): Promise<Instance> {
+  const instance = await startInstance(stage, peer, { connections: LOAD_CONNECTIONS, tls: undefined });
+  try {
+    await verifyInstance(stage, instance, undefined);
+    return instance;
+  } catch (error) {
+    await stage.processes.stop(instance.running);
+    throw error;
+  }
+}
+
+async function load(stage: Stage, instance: Instance, seconds: number): Promise<Round> {
+  const { pid, directory } = instance.running;
+  await truncate(join(directory, 'stdout.log')); // an access log of several rounds would fill the disk
+  await sleep(200); // the peer before closes its connections
+  const upstreamBefore = await stage.upstream.counters();
+  const cpuBefore = cpuMicroseconds(pid);
+  const report = parseWrkReport(await runWrk(stage, instance, seconds));
+  const cpu = cpuMicroseconds(pid) - cpuBefore;
+  const upstreamAfter = await stage.upstream.counters();
+  return {
+    ...report,
+    cpuMicrosecondsPerRequest: cpu / report.requests,
+    busy: cpu / 1e6 / report.seconds,
+    upstreamRequests: upstreamAfter.requests - upstreamBefore.requests - 1,
+    upstreamConnections: upstreamAfter.connections - upstreamBefore.connections - 1,
+  };
+}
+
+async function runWrk(stage: Stage, instance: Instance, seconds: number): Promise<string> {
+  const url = `http://127.0.0.1:${instance.port}/`;
+  const args = ['-t1', `-c${LOAD_CONNECTIONS}`, `-d${seconds}s`, '--latency', url];
+  const { stdout } = await promisify(execFile)('taskset', ['-c', String(stage.loadCore), 'wrk', ...args], {
+    signal: stage.signal,
+  });
+  return stdout;
+}
+
+function summary(instance: Instance, rounds: readonly Round[]): ThroughputRow {
+  const middle = (figure: (round: Round) => number): number => median(rounds.map(figure));
+  const cpu = rounds.map((round) => round.cpuMicrosecondsPerRequest);
+  return {
+    peer: instance.peer.title,
+    cpuMicrosecondsPerRequest: median(cpu),
+    cpuLowest: Math.min(...cpu),
+    cpuHighest: Math.max(...cpu),
+    requestsPerSecond: middle((round) => round.requests / round.seconds),
+    p50: middle((round) => round.p50),
+    p99: middle((round) => round.p99),
+    busy: middle((round) => round.busy),
+    errors: rounds.reduce((sum, round) => sum + round.errors, 0),
+    flags: flags(rounds),
+  };
+}
+
+/** What makes a figure unfit for a comparison. */
+function flags(rounds: readonly Round[]): readonly string[] {
+  const found: string[] = [];
+  if (rounds.some((round) => round.errors > 0)) found.push('requests failed');
+  if (rounds.some((round) => round.upstreamRequests < round.requests)) {
+    found.push('answered requests that the upstream never saw');
+  }
+  if (rounds.some((round) => round.upstreamConnections > 2 * LOAD_CONNECTIONS + round.requests / 100)) {
+    found.push('does not keep its connections to the upstream alive');
+  }
+  return found;
+}

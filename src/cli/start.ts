@@ -1,0 +1,48 @@
+import { resolve } from 'node:path';
+import { AlreadyRunning } from '../process/control-socket.ts';
+import { ConfigRefused, type RunningGateway, startSupervisor } from '../process/supervisor.ts';
+import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
+import type { ProgramFacts } from './program.ts';
+
+/** Runs the gateway until SIGTERM or SIGINT; SIGHUP loads the file again. A second SIGINT does not wait for requests in flight. */
+export async function start(options: CommonOptions & { readonly dev: boolean }, facts: ProgramFacts): Promise<ExitCode> {
+  const { err } = facts.terminal;
+  let gateway: RunningGateway;
+  try {
+    gateway = await startSupervisor({
+      configPath: resolve(options.config),
+      dev: options.dev,
+      env: facts.env,
+      version: facts.version,
+      entry: facts.entry,
+    });
+  } catch (error) {
+    if (error instanceof ConfigRefused) {
+      for (const line of error.faults) err(line);
+      return exitCodes.refused;
+    }
+    if (error instanceof AlreadyRunning) {
+      err(error.message);
+      return exitCodes.notRunning;
+    }
+    throw error;
+  }
+  if (gateway.trustHint !== undefined && process.stderr.isTTY) err(`A certificate of the local development CA is in use. To trust it: ${gateway.trustHint} <url>`);
+  await untilToldToStop(gateway);
+  await gateway.stop();
+  return exitCodes.ok;
+}
+
+function untilToldToStop(gateway: RunningGateway): Promise<void> {
+  return new Promise((resolveStop) => {
+    let asked = 0;
+    const stop = (): void => {
+      asked += 1;
+      if (asked > 1) process.exit(130);
+      resolveStop();
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    process.on('SIGHUP', () => void gateway.reload());
+  });
+}

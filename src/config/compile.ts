@@ -1,0 +1,133 @@
+import type { ForwardPlan } from '../forward/forward.ts';
+import type { Upstream } from '../forward/upstream.ts';
+import type { Gateway, ListenerRoutes, Route } from '../gateway.ts';
+import { compileRouter, type RouteEntry } from '../match/router.ts';
+import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
+import { compilePolicies, type PlanStep } from './compile-policies.ts';
+import type { ApiConfig, GatewayConfig, RouteConfig } from './schema.ts';
+
+/** What a Gateway is made from, besides the file. */
+export interface CompileInput {
+  readonly config: GatewayConfig;
+  readonly generation: number;
+  readonly customPolicies: readonly PolicyDefinition[];
+  /** The upstream of a name in `config.upstreams`, or of the internal apps. */
+  readonly upstream: (name: string) => Upstream;
+  readonly begin: Gateway['begin'];
+  readonly done: Gateway['done'];
+}
+
+/** A route with the plan it was compiled from, for `explain` and golden tests. */
+export interface PlannedRoute extends Route {
+  readonly plan: readonly PlanStep[];
+  readonly published: {
+    readonly listeners: readonly string[];
+    readonly hosts: readonly string[];
+    readonly methods: readonly string[] | undefined;
+    readonly path: string;
+    readonly upstream: string | undefined;
+  };
+}
+
+/** The name under which the control plane's own pages are an upstream. */
+export const INTERNAL_APPS = 'sallyport:internal-apps';
+
+/** Pages every internal listener carries. */
+const INTERNAL_PATHS = ['/healthz', '/readyz', '/metrics'] as const;
+
+/** Compiles a configuration that loaded into the frozen object the road runs on. Throws where a policy's needs are unmet. */
+export function compileGateway(input: CompileInput): Gateway {
+  const routes = planRoutes(input);
+  const listeners = new Map<string, ListenerRoutes>();
+  for (const listener of input.config.listeners) {
+    const entries: RouteEntry<Route>[] = [];
+    for (const route of routes) {
+      if (!route.published.listeners.includes(listener.name)) continue;
+      entries.push(...route.entries);
+    }
+    const context: CompileContext = {
+      api: UNMATCHED,
+      route: UNMATCHED,
+      exposure: listener.exposure,
+      secure: listener.tls !== 'none',
+    };
+    listeners.set(listener.name, { router: compileRouter(entries), unmatched: routeOf(context, {}, [], undefined) });
+  }
+  return Object.freeze({ generation: input.generation, listeners, begin: input.begin, done: input.done });
+}
+
+/** Every published route in the order of the file, the internal pages first. */
+export function planRoutes(input: CompileInput): readonly (PlannedRoute & { readonly entries: readonly RouteEntry<Route>[] })[] {
+  const secureListeners = new Set(input.config.listeners.filter((listener) => listener.tls !== 'none').map((listener) => listener.name));
+  const planned = [...internalPages(input, secureListeners)];
+  for (const api of input.config.apis) {
+    const secure = api.listeners.every((name) => secureListeners.has(name));
+    const base: CompileContext = { api: api.name, route: api.name, exposure: api.exposure, secure };
+    planned.push(planApi(input, api, base));
+    for (const route of api.routes) planned.push(planRoute(input, api, route, { ...base, route: route.name }));
+  }
+  return planned;
+}
+
+function planApi(input: CompileInput, api: ApiConfig, context: CompileContext) {
+  const route = routeOf(context, api.policies, input.customPolicies, forwardPlan(input, api, api.upstream));
+  return withPlace(route, api, api.upstream, undefined, api.path, { path: api.path, prefix: true, headers: [] });
+}
+
+function planRoute(input: CompileInput, api: ApiConfig, route: RouteConfig, context: CompileContext) {
+  const settings = { ...api.policies, ...route.policies };
+  const compiled = routeOf(context, settings, input.customPolicies, forwardPlan(input, api, route.upstream));
+  const path = api.path === '/' ? route.match.path : api.path + (route.match.path === '/' ? '' : route.match.path);
+  const headers = Object.entries(route.matchHeaders).map(([name, value]) => ({ name: name.toLowerCase(), value }));
+  return withPlace(compiled, api, route.upstream, route.match.methods, path, { path, prefix: false, headers });
+}
+
+function internalPages(input: CompileInput, secureListeners: ReadonlySet<string>) {
+  const internal = input.config.listeners.filter((listener) => listener.exposure === 'internal').map((listener) => listener.name);
+  if (internal.length === 0) return [];
+  const secure = internal.every((name) => secureListeners.has(name));
+  return INTERNAL_PATHS.map((path) => {
+    const forward: ForwardPlan = { upstream: input.upstream(INTERNAL_APPS), preserveHost: false, rewrite: undefined };
+    const route = routeOf({ api: 'sallyport', route: path.slice(1), exposure: 'internal', secure }, {}, [], forward);
+    return withPlace(route, { listeners: internal, hosts: [] }, INTERNAL_APPS, ['GET'], path, { path, prefix: false, headers: [] });
+  });
+}
+
+function withPlace(
+  route: Route & { readonly plan: readonly PlanStep[] },
+  place: Pick<ApiConfig, 'listeners' | 'hosts'>,
+  upstream: string,
+  methods: readonly string[] | undefined,
+  path: string,
+  entry: Pick<RouteEntry<Route>, 'path' | 'prefix' | 'headers'>,
+): PlannedRoute & { readonly entries: readonly RouteEntry<Route>[] } {
+  const planned: PlannedRoute = { ...route, published: { listeners: place.listeners, hosts: place.hosts, methods, path, upstream } };
+  const hosts = place.hosts.length === 0 ? undefined : place.hosts;
+  return { ...planned, entries: [{ ...entry, hosts, methods, value: planned }] };
+}
+
+function routeOf(
+  context: CompileContext,
+  settings: ApiConfig['policies'],
+  custom: readonly PolicyDefinition[],
+  forward: ForwardPlan | undefined,
+): Route & { readonly plan: readonly PlanStep[] } {
+  const compiled = compilePolicies(context, settings, custom);
+  return { api: context.api, name: context.route, forward, ...compiled };
+}
+
+function forwardPlan(input: CompileInput, api: ApiConfig, upstreamName: string): ForwardPlan {
+  return {
+    upstream: input.upstream(upstreamName),
+    preserveHost: input.config.upstreams[upstreamName]?.preserveHost ?? false,
+    rewrite: api.rewrite === undefined ? undefined : rewriteOf(api.path, api.rewrite),
+  };
+}
+
+/** How many characters of the path to replace and by what, so that neither `//` nor a missing slash can come out. */
+function rewriteOf(path: string, replacement: string): NonNullable<ForwardPlan['rewrite']> {
+  const length = path === '/' ? 0 : path.length;
+  return { length, prefix: replacement === '/' ? '' : replacement };
+}
+
+const UNMATCHED = '-';

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { durationOption } from '../lib/duration.ts';
+import { apiSchema, type KnownPolicies, type ParsedApi, type ParsedRoute } from './api-schema.ts';
+import { type ListenerConfig, listenerSchema } from './listener-schema.ts';
+import { filePathOption } from './option-types.ts';
+import { type LogConfig, logSchema, type TracingConfig, tracingSchema } from './telemetry-schema.ts';
+import { type UpstreamConfig, upstreamSchema } from './upstream-schema.ts';
+
+/** The whole configuration file. Every object in it is strict, every option has a description. */
+export function gatewaySchema(known: KnownPolicies) {
+  return z.strictObject({
+    listeners: z.array(listenerSchema).min(1).describe('Where the gateway listens.'),
+    workers: z
+      .union([z.literal('auto'), z.int().min(1).max(64)])
+      .default('auto')
+      .describe('Worker threads; auto means one for each core.'),
+    log: logSchema.prefault({}).describe('The log, on standard output.'),
+    tracing: tracingSchema.optional().describe('OpenTelemetry traces; left out, none are sent.'),
+    drain: durationOption()
+      .prefault('30s')
+      .describe('How long requests in flight may finish after a stop or a reload.'),
+    dataDir: filePathOption()
+      .prefault('./.sallyport')
+      .describe('Directory for the development CA, ACME account and certificates, pid file and control socket.'),
+    upstreams: z.record(z.string(), upstreamSchema).default({}).describe('Upstreams by name, for APIs that share one.'),
+    apis: z.array(apiSchema(known)).min(1).describe('What the gateway publishes.'),
+  });
+}
+
+/** The file as the schema leaves it: durations in milliseconds, sizes in bytes, names not yet resolved. */
+export type ParsedConfig = z.output<ReturnType<typeof gatewaySchema>>;
+
+/** A configuration that loaded: every name resolved, every file path absolute. It is plain data, but for what custom policies' schemas make. */
+export interface GatewayConfig {
+  readonly listeners: readonly ListenerConfig[];
+  readonly workers: number | 'auto';
+  readonly log: LogConfig;
+  readonly tracing: TracingConfig | undefined;
+  /** Milliseconds. */
+  readonly drain: number;
+  readonly dataDir: string;
+  /** Every upstream by its name; those written inside an API or route are named `api` or `api/route`. */
+  readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
+  readonly apis: readonly ApiConfig[];
+}
+
+export interface ApiConfig extends Omit<ParsedApi, 'listeners' | 'hosts' | 'upstream' | 'routes'> {
+  /** Names of the listeners that carry it, the default already worked out. */
+  readonly listeners: readonly string[];
+  /** Lower case; empty means any host. */
+  readonly hosts: readonly string[];
+  /** A key of `GatewayConfig.upstreams`. */
+  readonly upstream: string;
+  readonly routes: readonly RouteConfig[];
+}
+
+export interface RouteConfig extends Omit<ParsedRoute, 'name' | 'upstream'> {
+  readonly name: string;
+  /** A key of `GatewayConfig.upstreams`; the API's where the route names none. */
+  readonly upstream: string;
+}

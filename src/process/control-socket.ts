@@ -1,0 +1,103 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
+import { join } from 'node:path';
+import { listenOn } from './internal-apps.ts';
+
+/** What a command on the same machine may ask of a running gateway. */
+export interface ControlActions {
+  reload(): Promise<ReloadOutcome>;
+  status(): GatewayStatus;
+}
+
+export interface ReloadOutcome {
+  readonly ok: boolean;
+  readonly generation: number;
+  /** Printable lines on what is wrong; empty where `ok`. */
+  readonly faults: readonly string[];
+}
+
+export interface GatewayStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly generation: number;
+  readonly workers: { readonly configured: number; readonly serving: number };
+  readonly startedAt: string;
+}
+
+export interface ControlSocket {
+  close(): Promise<void>;
+}
+
+/** Nobody listens on the data directory's control socket. */
+export class NotRunning extends Error {
+  override readonly name = 'NotRunning';
+}
+
+/** Another gateway uses the same data directory. */
+export class AlreadyRunning extends Error {
+  override readonly name = 'AlreadyRunning';
+}
+
+/** A Unix socket's path may have this many bytes on Linux (sun_path, less its NUL). */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** Opens the control socket in the data directory; rejects with AlreadyRunning where a gateway answers there. */
+export async function openControlSocket(dataDir: string, actions: ControlActions): Promise<ControlSocket> {
+  const path = controlPath(dataDir);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const running = await askGateway<GatewayStatus>(dataDir, 'GET', '/status').catch(() => undefined);
+  if (running !== undefined) throw new AlreadyRunning(`a gateway with process id ${running.pid} already uses ${dataDir}; stop it or set another dataDir`);
+  await rm(path, { force: true }); // left behind by a gateway that was killed
+
+  const server = createServer(async (incoming, response) => {
+    const isReload = incoming.method === 'POST' && incoming.url === '/reload';
+    const isStatus = incoming.method === 'GET' && incoming.url === '/status';
+    const answer = isReload ? await actions.reload() : isStatus ? actions.status() : undefined;
+    response.writeHead(answer === undefined ? 404 : 200, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify(answer ?? null));
+  });
+  await listenOn(server, path);
+  return {
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await rm(path, { force: true });
+    },
+  };
+}
+
+/** Sends one request to the gateway that runs on this data directory. Rejects with NotRunning where there is none. */
+export function askGateway<Answer>(dataDir: string, method: 'GET' | 'POST', path: '/status' | '/reload'): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const socketPath = controlPath(dataDir);
+    const call = request({ socketPath, method, path, timeout: 60_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => {
+        try {
+          resolve(JSON.parse(text) as Answer); // our own process wrote it
+        } catch (error) {
+          reject(error);
+        }
+      });
+      response.on('error', reject);
+    });
+    call.on('timeout', () => call.destroy(new Error('the gateway did not answer within 60 s')));
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      const absent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+      reject(absent ? new NotRunning(`no gateway is running on ${dataDir}`) : error);
+    });
+    call.end();
+  });
+}
+
+function controlPath(dataDir: string): string {
+  const path = join(dataDir, 'control.sock');
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    throw new Error(`dataDir ${dataDir} is too long for a Unix socket in it; a path of at most ${MAX_SOCKET_PATH_BYTES - 13} bytes is right`);
+  }
+  return path;
+}

@@ -1,0 +1,271 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { type FileWatch, watchFiles } from '../certificates/watch-files.ts';
+import { renderFaults } from '../config/faults.ts';
+import { type LoadResult, loadConfig } from '../config/load.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { createControlMetrics } from '../observe/metrics.ts';
+import { CertificateStore, newTicketKeys } from './certificate-store.ts';
+import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
+import { type InternalAppServer, serveInternalApps } from './internal-apps.ts';
+import type { Blueprint, Materials } from './messages.ts';
+import { fixPorts } from './ports.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export interface SupervisorOptions {
+  readonly configPath: string;
+  /** Development: plain-text public listeners are allowed. */
+  readonly dev: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  /** The program's entry point, which the worker threads run too. */
+  readonly entry: URL;
+}
+
+export interface RunningGateway {
+  readonly config: GatewayConfig;
+  /** Listener name → port, for those that asked for any. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** How a client trusts the development CA, where one is in use. */
+  readonly trustHint: string | undefined;
+  reload(): Promise<ReloadOutcome>;
+  /** Lets requests in flight finish within the configured drain time, then ends everything. */
+  stop(): Promise<void>;
+}
+
+/** The file does not load; `faults` are printable lines. */
+export class ConfigRefused extends Error {
+  override readonly name = 'ConfigRefused';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.faults = faults;
+  }
+}
+
+/** Ticket keys live this long; a client with an older ticket makes a full handshake. */
+const TICKET_KEY_MS = 12 * 60 * 60 * 1000;
+const RELOAD_DEBOUNCE_MS = 200;
+
+/** The control plane: loads the file, owns certificates, keeps the workers running and puts new configurations into force. */
+export async function startSupervisor(options: SupervisorOptions): Promise<RunningGateway> {
+  const supervisor = new Supervisor(options);
+  await supervisor.start();
+  return supervisor;
+}
+
+class Supervisor implements RunningGateway {
+  readonly #options: SupervisorOptions;
+  readonly #startedAt = new Date();
+  #state: State | undefined;
+  #generation = 0;
+  #ticketKeys = newTicketKeys();
+  #ticketKeysAt = Date.now();
+  /** Reloads happen one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #watch: FileWatch | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  get config(): GatewayConfig {
+    return this.#running().loaded.config;
+  }
+
+  get ports(): ReadonlyMap<string, number> {
+    return this.#running().ports;
+  }
+
+  get trustHint(): string | undefined {
+    return this.#running().certificates.devCa?.trustHint.curl;
+  }
+
+  async start(): Promise<void> {
+    const loaded = await this.#load();
+    const log = createLog({ level: loaded.config.log.level, format: loaded.config.log.format });
+    const metrics = createControlMetrics({ version: this.#options.version });
+    const certificates = new CertificateStore(log, {
+      onIssued: () => void this.reload(),
+      onChallenges: async (challenges) => this.#state?.pool.publishChallenges(challenges),
+    });
+    const control = await openControlSocket(loaded.config.dataDir, { reload: () => this.reload(), status: () => this.#status() });
+    let apps: InternalAppServer | undefined;
+    const pool = new WorkerPool<GatewayConfig>({
+      entry: this.#options.entry,
+      size: loaded.config.workers === 'auto' ? availableParallelism() : loaded.config.workers,
+      onCrash: (worker, error, restartInMs) => {
+        metrics.workerRestarts.inc();
+        log.error({ worker, err: error, restartInMs }, 'a worker crashed; it is restarted');
+      },
+      onRestarted: (worker) => log.info({ worker }, 'the worker is back'),
+    });
+    try {
+      apps = await serveInternalApps({
+        '/healthz': () => ({ status: 200, contentType: 'text/plain', body: 'ok\n' }),
+        '/readyz': () => this.#readiness(),
+        '/metrics': async () => ({ status: 200, contentType: 'text/plain; version=0.0.4', body: await metrics.aggregate(await pool.metrics()) }),
+      });
+      const { config, ports } = await fixPorts(loaded.config, new Map());
+      this.#state = { loaded: { ...loaded, config }, ports, log, metrics, certificates, control, apps, pool };
+      await pool.start(await this.#blueprint(config, loaded, certificates, apps));
+      await certificates.follow(config);
+    } catch (error) {
+      await Promise.allSettled([pool.terminate(), control.close(), apps?.close(), certificates.close()]);
+      throw error;
+    }
+    metrics.generation.set(this.#generation);
+    this.#noteExpiries();
+    this.#rewatch(loaded.files);
+    log.info({ pid: process.pid, version: this.#options.version, workers: pool.size, listeners: describeListeners(this.#running()) }, 'the gateway is ready');
+    for (const warning of loaded.warnings) log.warn({ warning }, 'the configuration has a weak spot');
+  }
+
+  reload(): Promise<ReloadOutcome> {
+    const outcome = this.#queue.then(() => this.#reload());
+    this.#queue = outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #reload(): Promise<ReloadOutcome> {
+    const { log, metrics, certificates, pool, apps, ports, loaded: before } = this.#running();
+    if (this.#stopped !== undefined) return { ok: false, generation: this.#generation, faults: ['the gateway is shutting down'] };
+    try {
+      const loaded = await this.#load();
+      refuseFixedChanges(before.config, loaded.config);
+      const fixed = await fixPorts(loaded.config, ports);
+      await pool.apply(await this.#blueprint(fixed.config, loaded, certificates, apps));
+      this.#state = { ...this.#running(), loaded: { ...loaded, config: fixed.config }, ports: fixed.ports };
+      await certificates.follow(fixed.config);
+      this.#noteExpiries();
+      this.#rewatch(loaded.files);
+      metrics.reloads.inc({ result: 'applied' });
+      metrics.generation.set(this.#generation);
+      log.info({ generation: this.#generation }, 'a new configuration is in force');
+      for (const warning of loaded.warnings) log.warn({ warning }, 'the configuration has a weak spot');
+      return { ok: true, generation: this.#generation, faults: [] };
+    } catch (error) {
+      const faults = error instanceof ConfigRefused ? error.faults : [messageOf(error)];
+      metrics.reloads.inc({ result: 'refused' });
+      log.error({ faults }, 'the new configuration was refused; the one before stays in force');
+      return { ok: false, generation: this.#generation, faults };
+    }
+  }
+
+  async #load(): Promise<LoadedConfig> {
+    const { configPath, env, dev } = this.#options;
+    const loaded = await loadConfig(configPath, { env, dev });
+    if (!loaded.ok) throw new ConfigRefused(renderFaults(loaded.faults, loaded.source));
+    return loaded;
+  }
+
+  async #blueprint(config: GatewayConfig, loaded: LoadedConfig, certificates: CertificateStore, apps: InternalAppServer): Promise<Blueprint<GatewayConfig>> {
+    const materials: Materials = await certificates.materials(config);
+    if (Date.now() - this.#ticketKeysAt > TICKET_KEY_MS) {
+      this.#ticketKeys = newTicketKeys();
+      this.#ticketKeysAt = Date.now();
+    }
+    this.#generation += 1;
+    return {
+      generation: this.#generation,
+      config,
+      policiesFrom: loaded.customPolicies.length > 0 ? this.#options.configPath : undefined,
+      materials,
+      files: await upstreamFiles(config),
+      challenges: certificates.challenges(),
+      ticketKeys: this.#ticketKeys,
+      internalSocket: apps.socketPath,
+    };
+  }
+
+  #rewatch(files: readonly string[]): void {
+    this.#watch?.close();
+    this.#watch = watchFiles(
+      [...new Set(files)],
+      (changed) => {
+        this.#running().log.info({ changed }, 'a file of the configuration changed');
+        void this.reload();
+      },
+      { debounceMs: RELOAD_DEBOUNCE_MS },
+    );
+  }
+
+  #noteExpiries(): void {
+    const { certificates, metrics } = this.#running();
+    for (const [listener, notAfter] of certificates.expiries) metrics.certificateExpiry.set({ name: listener }, notAfter.getTime() / 1000);
+  }
+
+  #readiness() {
+    const { pool } = this.#running();
+    const ready = this.#stopped === undefined && pool.serving > 0;
+    return { status: ready ? 200 : 503, contentType: 'application/json', body: `${JSON.stringify({ ready, workers: { configured: pool.size, serving: pool.serving }, generation: this.#generation })}\n` };
+  }
+
+  #status(): GatewayStatus {
+    const { pool } = this.#running();
+    return {
+      pid: process.pid,
+      version: this.#options.version,
+      generation: this.#generation,
+      workers: { configured: pool.size, serving: pool.serving },
+      startedAt: this.#startedAt.toISOString(),
+    };
+  }
+
+  async #stop(): Promise<void> {
+    const { log, pool, apps, control, certificates, loaded } = this.#running();
+    log.info({ drainMs: loaded.config.drain }, 'the gateway is shutting down');
+    this.#watch?.close();
+    await this.#queue;
+    await pool.drain(loaded.config.drain);
+    await Promise.allSettled([apps.close(), control.close(), certificates.close()]);
+    log.info({}, 'the gateway has stopped');
+    await log.flush();
+  }
+
+  #running(): State {
+    if (this.#state === undefined) throw new Error('the gateway has not started');
+    return this.#state;
+  }
+}
+
+type LoadedConfig = Extract<LoadResult, { readonly ok: true }>;
+
+interface State {
+  readonly loaded: LoadedConfig;
+  readonly ports: ReadonlyMap<string, number>;
+  readonly log: Log;
+  readonly metrics: ReturnType<typeof createControlMetrics>;
+  readonly certificates: CertificateStore;
+  readonly control: ControlSocket;
+  readonly apps: InternalAppServer;
+  readonly pool: WorkerPool<GatewayConfig>;
+}
+
+/** What a running process cannot change; saying so beats pretending. */
+function refuseFixedChanges(before: GatewayConfig, after: GatewayConfig): void {
+  if (before.dataDir !== after.dataDir) throw new ConfigRefused([`dataDir: it cannot change while the gateway runs (it is ${before.dataDir}); restart to use ${after.dataDir}`]);
+  if (before.workers !== after.workers) throw new ConfigRefused([`workers: their number cannot change while the gateway runs (it is ${before.workers}); restart to use ${after.workers}`]);
+}
+
+async function upstreamFiles(config: GatewayConfig): Promise<Record<string, string>> {
+  const paths = new Set(Object.values(config.upstreams).flatMap(({ tls }) => [tls?.ca, tls?.cert, tls?.key]));
+  const files: Record<string, string> = {};
+  for (const path of paths) if (path !== undefined) files[path] = await readFile(path, 'utf8');
+  return files;
+}
+
+function describeListeners({ loaded, ports }: State): string[] {
+  return loaded.config.listeners.map(({ name, address, tls }) => `${name} ${tls === 'none' ? 'http' : 'https'}://${address.host}:${ports.get(name) ?? address.port}`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,186 @@
+import type { MessagePort } from 'node:worker_threads';
+import { compileGateway, INTERNAL_APPS } from '../config/compile.ts';
+import { loadCustomPolicies } from '../config/custom-policies.ts';
+import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
+import type { Exchange } from '../exchange.ts';
+import { type Gateway, refuse, serve } from '../gateway.ts';
+import { type Listener, type ListenerOptions, openListener } from '../listen/listener.ts';
+import { createObservers, type Observers } from './observers.ts';
+import type { Blueprint, Challenges, FromWorker, ToWorker } from './messages.ts';
+import { UpstreamShelf } from './upstream-shelf.ts';
+
+/** A worker thread of the data plane: it runs whatever Gateway the control plane put into force last. */
+export function runWorker(port: MessagePort): void {
+  const worker = new DataPlane((message) => port.postMessage(message));
+  port.on('message', (message: ToWorker<GatewayConfig>) => void worker.obey(message));
+  port.postMessage({ type: 'ready' } satisfies FromWorker);
+}
+
+/** A listener and the Gateway its requests are served by; a commit changes the latter. */
+interface Post {
+  readonly listener: Listener;
+  options: ListenerOptions;
+  gateway: Gateway;
+}
+
+interface Prepared {
+  readonly blueprint: Blueprint<GatewayConfig>;
+  readonly gateway: Gateway;
+  readonly observers: Observers;
+  /** Listeners the present configuration does not have; already bound, so that a taken port is a refusal. */
+  readonly opened: ReadonlyMap<string, Post>;
+}
+
+class DataPlane {
+  readonly #tell: (message: FromWorker) => void;
+  readonly #upstreams = new UpstreamShelf();
+  #posts = new Map<string, Post>();
+  #prepared: Prepared | undefined;
+  #observers: Observers | undefined;
+  #blueprint: Blueprint<GatewayConfig> | undefined;
+
+  constructor(tell: (message: FromWorker) => void) {
+    this.#tell = tell;
+  }
+
+  async obey(message: ToWorker<GatewayConfig>): Promise<void> {
+    switch (message.type) {
+      case 'prepare':
+        return this.#prepare(message.blueprint);
+      case 'commit':
+        return this.#commit(message.generation);
+      case 'abandon':
+        return this.#abandon();
+      case 'challenges':
+        this.#answerChallenges(message.challenges);
+        return this.#tell({ type: 'challenged', id: message.id });
+      case 'metrics':
+        return this.#tell({ type: 'metrics', id: message.id, snapshot: await this.#observers?.snapshot() });
+      case 'drain':
+        await Promise.all([...this.#posts.values()].map(({ listener }) => listener.drain(message.deadlineMs)));
+        await this.#observers?.close();
+        return this.#tell({ type: 'drained' });
+    }
+  }
+
+  async #prepare(blueprint: Blueprint<GatewayConfig>): Promise<void> {
+    const { generation, config } = blueprint;
+    const opened = new Map<string, Post>();
+    try {
+      const observers = (this.#observers ?? createObservers(config)).following(config);
+      const customPolicies = blueprint.policiesFrom === undefined ? [] : await loadCustomPolicies(blueprint.policiesFrom, generation);
+      this.#upstreams.prepare(generation, blueprint);
+      const gateway = compileGateway({
+        config,
+        generation,
+        customPolicies,
+        upstream: (name) => this.#upstreams.get(generation, name),
+        begin: observers.begin,
+        done: observers.done,
+      });
+      for (const listener of config.listeners) {
+        const options = listenerOptions(listener, blueprint);
+        if (!this.#isOpen(options)) opened.set(options.name, await this.#open(options, gateway, observers));
+      }
+      this.#prepared = { blueprint, gateway, observers, opened };
+      this.#tell({ type: 'prepared', generation, refusal: undefined });
+    } catch (error) {
+      for (const post of opened.values()) post.listener.close();
+      this.#upstreams.abandon(generation);
+      this.#tell({ type: 'prepared', generation, refusal: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #commit(generation: number): void {
+    const prepared = this.#prepared;
+    if (prepared === undefined || prepared.gateway.generation !== generation) return;
+    const { blueprint, gateway, observers, opened } = prepared;
+    const posts = new Map<string, Post>();
+    for (const listener of blueprint.config.listeners) {
+      const options = listenerOptions(listener, blueprint);
+      const post = opened.get(options.name) ?? this.#posts.get(options.name);
+      if (post === undefined) throw new Error(`listener ${options.name} was not prepared`);
+      post.gateway = gateway;
+      post.options = options;
+      post.listener.update(options);
+      posts.set(options.name, post);
+    }
+    for (const [name, post] of this.#posts) {
+      if (posts.get(name) !== post) void post.listener.drain(blueprint.config.drain);
+    }
+    this.#posts = posts;
+    this.#observers = observers;
+    this.#blueprint = blueprint;
+    this.#prepared = undefined;
+    this.#upstreams.commit(generation);
+    this.#tell({ type: 'committed', generation });
+  }
+
+  #abandon(): void {
+    if (this.#prepared === undefined) return;
+    for (const post of this.#prepared.opened.values()) post.listener.close();
+    this.#upstreams.abandon(this.#prepared.gateway.generation);
+    this.#prepared = undefined;
+  }
+
+  #answerChallenges(challenges: Challenges): void {
+    if (this.#blueprint === undefined) return;
+    this.#blueprint = { ...this.#blueprint, challenges };
+    for (const listener of this.#blueprint.config.listeners) {
+      const post = this.#posts.get(listener.name);
+      if (post === undefined) continue;
+      post.options = listenerOptions(listener, this.#blueprint);
+      post.listener.update(post.options);
+    }
+  }
+
+  #isOpen(options: ListenerOptions): boolean {
+    const post = this.#posts.get(options.name);
+    return post !== undefined && sameSockets(post.options, options);
+  }
+
+  async #open(options: ListenerOptions, gateway: Gateway, observers: Observers): Promise<Post> {
+    const listener = await openListener(options, {
+      exchange: (exchange: Exchange) => serve(post.gateway, exchange),
+      refuse,
+      connectionOpened: observers.connectionOpened,
+      connectionClosed: observers.connectionClosed,
+    });
+    const post: Post = { listener, options, gateway };
+    return post;
+  }
+}
+
+/** What cannot change while a socket is open: its address, and whether it speaks TLS at all. */
+function sameSockets(a: ListenerOptions, b: ListenerOptions): boolean {
+  return (
+    a.host === b.host &&
+    a.port === b.port &&
+    a.exposure === b.exposure &&
+    (a.tls === undefined) === (b.tls === undefined) &&
+    a.redirect?.host === b.redirect?.host &&
+    a.redirect?.port === b.redirect?.port
+  );
+}
+
+function listenerOptions(listener: ListenerConfig, blueprint: Blueprint<GatewayConfig>): ListenerOptions {
+  const { challenges } = blueprint;
+  const material = blueprint.materials[listener.name];
+  return {
+    name: listener.name,
+    exposure: listener.exposure,
+    host: listener.address.host,
+    port: listener.address.port,
+    reusePort: true,
+    tls: material === undefined ? undefined : { ...material, acmeAlpn: [...challenges.alpn], ticketKeys: Buffer.from(blueprint.ticketKeys) },
+    redirect:
+      listener.redirectHttpFrom === undefined
+        ? undefined
+        : { ...listener.redirectHttpFrom, httpsPort: listener.address.port, challenges: new Map(Object.entries(challenges.http)) },
+    allow: listener.allow,
+    deny: listener.deny,
+    trustedProxies: listener.trustedProxies,
+    proxyProtocol: listener.proxyProtocol,
+    limits: listener.limits,
+  };
+}
