@@ -200,7 +200,7 @@ describe('renderReport', () => {
     p99: 2,
     busy: 1,
     errors: 0,
-    flags: [],
+    unfit: undefined,
   };
   const nothing = { rows: [], failures: [], skipped: undefined };
   const results: Results = {
@@ -234,7 +234,7 @@ describe('renderReport', () => {
   });
 
   it('gives no ratio without nginx, and says when a row is unfit', () => {
-    const alone = { ...row, peer: 'HAProxy', errors: 3, flags: ['requests failed'] };
+    const alone = { ...row, peer: 'HAProxy', errors: 3, unfit: 'requests failed' };
     const text = renderReport({ ...results, throughput: { ...nothing, rows: [alone] } });
     assert.match(text, /\| HAProxy .* – \|.*3 \(unfit: requests failed\)/);
   });

@@ -4,7 +4,7 @@ import type { Options } from './options.ts';
 /** Everything a run found out; bench/results/latest.json holds it, docs/benchmarks.md is written from it. */
 export interface Results {
   readonly measuredAt: string;
-  readonly options: Options;
+  readonly options: Pick<Options, 'quick' | 'warmUpSeconds' | 'roundSeconds' | 'rounds' | 'starts'>;
   readonly machine: MachineFacts;
   readonly present: readonly { readonly title: string; readonly version: string }[];
   readonly absent: readonly { readonly title: string; readonly reason: string }[];
@@ -39,7 +39,8 @@ export interface ThroughputRow {
   readonly busy: number;
   /** Over all rounds. */
   readonly errors: number;
-  readonly flags: readonly string[];
+  /** What makes the row unfit for a comparison. */
+  readonly unfit: string | undefined;
 }
 
 export interface MemoryRow {
@@ -60,12 +61,12 @@ export interface StartupRow {
 
 export interface RoutesRow {
   readonly routes: number;
-  /** Milliseconds to build the router from parsed routes. */
+  /** Milliseconds from a YAML file on disk to its checked configuration. */
+  readonly loadMs: number;
+  /** Milliseconds to build the router from the routes. */
   readonly buildMs: number;
   /** Nanoseconds for one match, over requests spread over all routes. */
   readonly matchNs: number;
   /** Nanoseconds to find that nothing matches. */
   readonly missNs: number;
-  /** Milliseconds from a YAML file to its checked configuration; undefined where it was not measured. */
-  readonly loadMs: number | undefined;
 }

@@ -83,16 +83,17 @@ async function measureAll(options: Options, workDirectory: string): Promise<Resu
       if (typeof stage === 'string') return { rows: [], failures: [], skipped: stage };
       return attempt(title, () => measure(stage));
     };
+    const { quick, warmUpSeconds, roundSeconds, rounds, starts } = options;
     return {
       measuredAt,
-      options,
+      options: { quick, warmUpSeconds, roundSeconds, rounds, starts },
       machine,
       present,
       absent,
       throughput: await table('plain proxy', (on) => measureThroughput(on, taking, options)),
       memory: await table('idle TLS connections', (on) => measureMemory(on, taking, options)),
       startup: await table('start-up', (on) => measureStartup(on, taking, options)),
-      routes: await attempt('routes', () => measureRoutes(signal)),
+      routes: await attempt('routes', () => measureRoutes(workDirectory, signal)),
     };
   } finally {
     clearTimeout(timer);

@@ -110,12 +110,11 @@ function summary(instance: Instance, rounds: readonly Round[]): ThroughputRow {
     p99: middle((round) => round.p99),
     busy: middle((round) => round.busy),
     errors: rounds.reduce((sum, round) => sum + round.errors, 0),
-    flags: flags(rounds),
+    unfit: unfit(rounds),
   };
 }
 
-/** What makes a figure unfit for a comparison. */
-function flags(rounds: readonly Round[]): readonly string[] {
+function unfit(rounds: readonly Round[]): string | undefined {
   const found: string[] = [];
   if (rounds.some((round) => round.errors > 0)) found.push('requests failed');
   if (rounds.some((round) => round.upstreamRequests < round.requests)) {
@@ -124,5 +123,5 @@ function flags(rounds: readonly Round[]): readonly string[] {
   if (rounds.some((round) => round.upstreamConnections > 2 * LOAD_CONNECTIONS + round.requests / 100)) {
     found.push('does not keep its connections to the upstream alive');
   }
-  return found;
+  return found.length === 0 ? undefined : found.join('; ');
 }

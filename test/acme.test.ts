@@ -66,11 +66,16 @@ describe('ACME against caddy', { skip: unmet ?? false, timeout: 60_000 }, () => 
 
       it('serves the kept certificate in a second run without asking the ACME server', async () => {
         await using desk = await openDesk();
+        let looks = 0;
+        const now = (): number => {
+          looks += 1;
+          return Date.now();
+        };
         // Without the root any question to the ACME server would fail, and be logged.
-        await using manager = manage({ directory, challenge, caddy: { ...caddy, root: undefined }, desk });
+        await using manager = manage({ directory, challenge, caddy: { ...caddy, root: undefined }, desk, now });
         manager.start();
         assert.equal((await desk.nextCertificate()).cert, first.cert);
-        await manager.close();
+        while (looks < 10) await delay(10);
         assert.deepEqual(desk.validated, []);
         assert.deepEqual(desk.troubles, []);
       });
@@ -103,6 +108,25 @@ describe('ACME against caddy', { skip: unmet ?? false, timeout: 60_000 }, () => 
     assert.deepEqual([...desk.open], []);
     desk.lies = false;
     assert.deepEqual((await desk.nextCertificate()).names, ['localhost']);
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('can be closed while the publisher of a challenge does not settle', async () => {
+    const directory = await temporaryDirectory();
+    await using desk = await openDesk();
+    const published = new EventEmitter();
+    const publish = {
+      ...desk.publish,
+      publishChallenge: (challenge: PublishedChallenge): Promise<void> => {
+        published.emit('challenge', challenge);
+        return new Promise(() => undefined);
+      },
+    };
+    await using manager = manage({ directory, challenge: 'http-01', caddy, desk: { ...desk, publish } });
+    manager.start();
+    await once(published, 'challenge');
+    await manager.close();
+    assert.deepEqual(desk.troubles, []);
     await rm(directory, { recursive: true, force: true });
   });
 

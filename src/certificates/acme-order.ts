@@ -85,12 +85,27 @@ async function proveControl(client: Client, order: Order, options: OrderOptions)
         keyAuthorization,
       });
       published.push(answer);
-      await options.board.publishChallenge(answer);
+      await withinDeadline(options.board.publishChallenge(answer), options.signal);
       await client.completeChallenge(challenge);
     }
     await pollAuthorizations(client, order, options.signal);
   } finally {
     await Promise.allSettled(published.map(async (challenge) => options.board.retractChallenge(challenge)));
+  }
+}
+
+/** A publisher that never settles must not end all renewals, nor hold up a close. */
+async function withinDeadline(publishing: void | Promise<void>, closing: AbortSignal): Promise<void> {
+  const settled = new AbortController();
+  const signal = AbortSignal.any([settled.signal, closing]);
+  const late = delay(PUBLISH_DEADLINE, undefined, { signal }).then(() => {
+    throw new Error('the challenge could not be published in time');
+  });
+  try {
+    await Promise.race([publishing, late]);
+  } finally {
+    settled.abort();
+    late.catch(() => undefined);
   }
 }
 
@@ -163,3 +178,5 @@ function whyFailed(authorization: Authorization): string {
 function errorOf(challenge: object): unknown {
   return 'error' in challenge ? challenge.error : undefined;
 }
+
+const PUBLISH_DEADLINE = 30_000;

@@ -16,7 +16,7 @@ export interface AcmeTransportOptions {
 }
 
 /** The ACME server asks us to come back later (RFC 8555 §6.6); `retryAfter` in milliseconds where it said when. */
-export class AcmeBusyError extends Error {
+class AcmeBusyError extends Error {
   override readonly name = 'AcmeBusyError';
   readonly retryAfter: number | undefined;
 

@@ -30,6 +30,16 @@ describe('offersAcmeTls', () => {
     assert.equal(offersAcmeTls(await clientHello({ ALPNProtocols: ['acme-tls/11'] })), 'no');
   });
 
+  it('says no where a protocol’s length does not fit its list', () => {
+    const at = acme.indexOf('\x0aacme-tls/1');
+    assert.ok(at > 0);
+    for (const length of [0, 9, 11, 255]) {
+      const hello = Buffer.from(acme);
+      hello[at] = length;
+      assert.equal(offersAcmeTls(hello), 'no', `${length}`);
+    }
+  });
+
   it('asks for more on each part of a ClientHello', () => {
     for (const hello of [acme, browser]) {
       for (let length = 0; length < hello.length; length += 1) {

@@ -95,6 +95,10 @@ const routeShape = {
   authenticate,
 };
 
+/** What a TypeScript file may write for an API or a route, policies apart. */
+export type ApiOptions = z.input<z.ZodObject<typeof apiShape>>;
+export type RouteOptions = z.input<z.ZodObject<typeof routeShape>>;
+
 /** A strict object of `shape` and the policies' options; the latter are gathered under `policies` when parsed. */
 function withPolicies<Shape extends z.ZodRawShape>(shape: Shape, known: KnownPolicies) {
   const builtIn = Object.fromEntries(known.builtIn.map((policy) => [policy.name, policyOption(policy)]));

@@ -33,14 +33,21 @@ export function compilePolicies(
     if (setting === false || (setting === undefined && !policy.onByDefault(context))) continue;
     const missing = policy.needs.find((fact) => !established.has(fact));
     if (missing !== undefined) {
-      throw new UnmetNeed(`${context.api}, route ${context.route}: the policy ${policy.name} needs the ${missing}, which no policy before it establishes`);
+      throw new UnmetNeed(
+        `${context.api}, route ${context.route}: the policy ${policy.name} needs the ${missing}, which no policy before it establishes`,
+      );
     }
     for (const fact of policy.provides) established.add(fact);
 
     const compiled = policy.compile(setting ?? policy.config.parse({}), context);
     const place = { policy: policy.name, phase: policy.phase, reason };
-    if (compiled?.request !== undefined) requests.push({ hook: compiled.request, step: { ...place, on: 'request', hook: nameOf(policy, compiled.request) } });
-    if (compiled?.reply !== undefined) replies.push({ hook: compiled.reply, step: { ...place, on: 'reply', hook: nameOf(policy, compiled.reply) } });
+    if (compiled?.request !== undefined)
+      requests.push({
+        hook: compiled.request,
+        step: { ...place, on: 'request', hook: nameOf(policy, compiled.request) },
+      });
+    if (compiled?.reply !== undefined)
+      replies.push({ hook: compiled.reply, step: { ...place, on: 'reply', hook: nameOf(policy, compiled.reply) } });
   }
 
   replies.reverse();
@@ -57,12 +64,19 @@ function inOrder(custom: readonly PolicyDefinition[]): { policy: PolicyDefinitio
   return phases.flatMap(({ phase }) => [
     ...order
       .filter((place) => place.phase === phase)
-      .flatMap(({ policy: name, reason }) => policies.filter((policy) => policy.name === name).map((policy) => ({ policy, reason }))),
-    ...custom.filter((policy) => policy.phase === phase).map((policy) => ({ policy, reason: 'custom, in the order of the file' })),
+      .flatMap(({ policy: name, reason }) =>
+        policies.filter((policy) => policy.name === name).map((policy) => ({ policy, reason })),
+      ),
+    ...custom
+      .filter((policy) => policy.phase === phase)
+      .map((policy) => ({ policy, reason: 'custom, in the order of the file' })),
   ]);
 }
 
 function nameOf(policy: PolicyDefinition, hook: { readonly name: string }): string {
-  if (hook.name === '') throw new Error(`the policy ${policy.name} has a hook without a name; give the function one, it shows in stack traces and in explain`);
+  if (hook.name === '')
+    throw new Error(
+      `the policy ${policy.name} has a hook without a name; give the function one, it shows in stack traces and in explain`,
+    );
   return hook.name;
 }

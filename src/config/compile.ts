@@ -57,8 +57,12 @@ export function compileGateway(input: CompileInput): Gateway {
 }
 
 /** Every published route in the order of the file, the internal pages first. */
-export function planRoutes(input: CompileInput): readonly (PlannedRoute & { readonly entries: readonly RouteEntry<Route>[] })[] {
-  const secureListeners = new Set(input.config.listeners.filter((listener) => listener.tls !== 'none').map((listener) => listener.name));
+export function planRoutes(
+  input: CompileInput,
+): readonly (PlannedRoute & { readonly entries: readonly RouteEntry<Route>[] })[] {
+  const secureListeners = new Set(
+    input.config.listeners.filter((listener) => listener.tls !== 'none').map((listener) => listener.name),
+  );
   const planned = [...internalPages(input, secureListeners)];
   for (const api of input.config.apis) {
     const secure = api.listeners.every((name) => secureListeners.has(name));
@@ -83,13 +87,19 @@ function planRoute(input: CompileInput, api: ApiConfig, route: RouteConfig, cont
 }
 
 function internalPages(input: CompileInput, secureListeners: ReadonlySet<string>) {
-  const internal = input.config.listeners.filter((listener) => listener.exposure === 'internal').map((listener) => listener.name);
+  const internal = input.config.listeners
+    .filter((listener) => listener.exposure === 'internal')
+    .map((listener) => listener.name);
   if (internal.length === 0) return [];
   const secure = internal.every((name) => secureListeners.has(name));
   return INTERNAL_PATHS.map((path) => {
     const forward: ForwardPlan = { upstream: input.upstream(INTERNAL_APPS), preserveHost: false, rewrite: undefined };
     const route = routeOf({ api: 'sallyport', route: path.slice(1), exposure: 'internal', secure }, {}, [], forward);
-    return withPlace(route, { listeners: internal, hosts: [] }, INTERNAL_APPS, ['GET'], path, { path, prefix: false, headers: [] });
+    return withPlace(route, { listeners: internal, hosts: [] }, INTERNAL_APPS, ['GET'], path, {
+      path,
+      prefix: false,
+      headers: [],
+    });
   });
 }
 
@@ -101,7 +111,10 @@ function withPlace(
   path: string,
   entry: Pick<RouteEntry<Route>, 'path' | 'prefix' | 'headers'>,
 ): PlannedRoute & { readonly entries: readonly RouteEntry<Route>[] } {
-  const planned: PlannedRoute = { ...route, published: { listeners: place.listeners, hosts: place.hosts, methods, path, upstream } };
+  const planned: PlannedRoute = {
+    ...route,
+    published: { listeners: place.listeners, hosts: place.hosts, methods, path, upstream },
+  };
   const hosts = place.hosts.length === 0 ? undefined : place.hosts;
   return { ...planned, entries: [{ ...entry, hosts, methods, value: planned }] };
 }

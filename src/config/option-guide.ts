@@ -21,19 +21,28 @@ export interface OptionGuide {
 }
 
 export function optionGuide(root: SchemaNode): OptionGuide {
+  const scopes = new Map<string, Scope>();
+  const scopeAt = (path: Path): Scope => {
+    const text = formatPath(path);
+    const scope = scopes.get(text) ?? readScope(root, path);
+    scopes.set(text, scope);
+    return scope;
+  };
   return {
     hintForKey(path, key) {
-      const nodes = nodesAt(root, path);
-      const below = homesBelow(nodes, key);
+      if (path.at(-1) === 'policies') return 'define this policy under `policies` of a sallyport.config.ts first';
+      const scope = scopeAt(path);
+      const below = scope.below.get(key);
       if (below !== undefined) return `this key belongs under ${below}`;
       for (let length = path.length - 1; length >= 0; length -= 1) {
-        if (!keysOf(nodesAt(root, path.slice(0, length))).includes(key)) continue;
-        return length === 0 ? 'this key belongs at the top of the file' : `this key belongs to ${formatPath(path.slice(0, length))}`;
+        if (!scopeAt(path.slice(0, length)).keys.includes(key)) continue;
+        return length === 0
+          ? 'this key belongs at the top of the file'
+          : `this key belongs to ${formatPath(path.slice(0, length))}`;
       }
-      const known = keysOf(nodes);
-      const near = suggest(key, known);
+      const near = suggest(key, scope.keys);
       if (near !== undefined) return `did you mean ${near}?`;
-      return known.length === 0 ? 'remove it' : `known here: ${known.join(', ')}`;
+      return scope.keys.length === 0 ? 'remove it' : `known here: ${scope.keys.join(', ')}`;
     },
     hintForValue(path) {
       const nodes = nodesAt(root, path);
@@ -44,6 +53,31 @@ export function optionGuide(root: SchemaNode): OptionGuide {
       return sentences.length === 0 ? undefined : sentences.join('; ');
     },
   };
+}
+
+/** The keys an object takes. */
+interface Scope {
+  readonly keys: readonly string[];
+  /** The keys of the objects in it, one and two levels down, each with the option that has it. */
+  readonly below: ReadonlyMap<string, string>;
+}
+
+function readScope(root: SchemaNode, path: Path): Scope {
+  const nodes = nodesAt(root, path);
+  const below = new Map<string, string>();
+  let level = [{ option: '', nodes }];
+  for (let depth = 0; depth < 2; depth += 1) {
+    level = level.flatMap((home) =>
+      keysOf(home.nodes).map((key) => ({
+        option: home.option === '' ? key : `${home.option}.${key}`,
+        nodes: home.nodes.flatMap((node) => childOf(node, key)).flatMap(branches),
+      })),
+    );
+    for (const home of level) {
+      for (const key of keysOf(home.nodes)) if (!below.has(key)) below.set(key, home.option);
+    }
+  }
+  return { keys: keysOf(nodes), below };
 }
 
 /** Every branch the value at a path may follow. */
@@ -67,23 +101,4 @@ function childOf(node: SchemaNode, step: string | number): readonly SchemaNode[]
 
 function keysOf(nodes: readonly SchemaNode[]): readonly string[] {
   return [...new Set(nodes.flatMap((node) => Object.keys(node.properties ?? {})))];
-}
-
-/** The option at most two objects down that has the key, as a dotted path; policies included. */
-function homesBelow(nodes: readonly SchemaNode[], key: string): string | undefined {
-  for (const depth of [1, 2]) {
-    const home = homeAtDepth(nodes, key, depth);
-    if (home !== undefined) return home;
-  }
-  return undefined;
-}
-
-function homeAtDepth(nodes: readonly SchemaNode[], key: string, depth: number): string | undefined {
-  for (const name of keysOf(nodes)) {
-    const children = nodes.flatMap((node) => childOf(node, name)).flatMap(branches);
-    if (depth === 1 && keysOf(children).includes(key)) return name;
-    const deeper = depth > 1 ? homeAtDepth(children, key, depth - 1) : undefined;
-    if (deeper !== undefined) return `${name}.${deeper}`;
-  }
-  return undefined;
 }

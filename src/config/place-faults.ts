@@ -1,4 +1,5 @@
 import { type Fault, formatPath, type Path, type RawFault } from './faults.ts';
+import { type Redactor, redactor } from './redactor.ts';
 import type { ResolvedSecret } from './references.ts';
 import type { Source } from './source.ts';
 
@@ -9,24 +10,27 @@ export function placeFaults(faults: readonly RawFault[], source: Source, secrets
     const path = formatPath(secret.path);
     byPath.set(path, [...(byPath.get(path) ?? []), secret]);
   }
-  const long = secrets.filter((secret) => secret.value.length >= 4).sort((a, b) => b.value.length - a.value.length);
-  const values = new Map(long.map((secret) => [secret.value, secret.written]));
-  return faults.map((fault) => placeFault(fault, source, { own: secretsAround(fault.path, byPath), values })).sort(inTextOrder);
+  const redact = redactor(secrets);
+  return faults
+    .map((fault) => placeFault(fault, source, { own: secretsAround(fault.path, byPath), redact }))
+    .sort(inTextOrder);
 }
 
 interface Redaction {
   /** References in the value the fault is about. */
   readonly own: readonly ResolvedSecret[];
-  /** Every value that came from a reference and is long enough to be told from ordinary words, with its reference. */
-  readonly values: ReadonlyMap<string, string>;
+  /** Puts references back for their values. */
+  readonly redact: Redactor;
 }
 
 function placeFault(fault: RawFault, source: Source, redaction: Redaction): Fault {
-  const place = fault.offset === undefined ? source.locate(fault.path, fault.atKey === true) : source.locateOffset(fault.offset);
+  const place =
+    fault.offset === undefined ? source.locate(fault.path, fault.atKey === true) : source.locateOffset(fault.offset);
   const line = place === undefined ? undefined : source.lineText(place.line);
-  const message = 'subject' in fault ? `${describe(fault.subject, fault.path, redaction)} ${fault.message}` : fault.message;
+  const message =
+    'subject' in fault ? `${describe(fault.subject, fault.path, redaction)} ${fault.message}` : fault.message;
   return {
-    path: redact(formatPath(fault.path), redaction.values),
+    path: redaction.redact(formatPath(fault.path)),
     line: place?.line,
     column: place?.column,
     ...redactSentences(message, fault.hint, redaction),
@@ -47,10 +51,14 @@ function describe(subject: unknown, path: Path, redaction: Redaction): string {
   return String(subject);
 }
 
-function redactSentences(message: string, hint: string | undefined, redaction: Redaction): { message: string; hint: string | undefined } {
+function redactSentences(
+  message: string,
+  hint: string | undefined,
+  redaction: Redaction,
+): { message: string; hint: string | undefined } {
   const safe = {
-    message: redact(message, redaction.values),
-    hint: hint === undefined ? undefined : redact(hint, redaction.values),
+    message: redaction.redact(message),
+    hint: hint === undefined ? undefined : redaction.redact(hint),
   };
   const reference = redaction.own[0];
   if (reference === undefined) return safe;
@@ -60,14 +68,6 @@ function redactSentences(message: string, hint: string | undefined, redaction: R
     message: quotes(safe.message, redaction.own) ? generic : safe.message,
     hint: safe.hint !== undefined && quotes(safe.hint, redaction.own) ? undefined : safe.hint,
   };
-}
-
-function redact(text: string, values: ReadonlyMap<string, string>): string {
-  let redacted = text;
-  for (const [value, written] of values) {
-    redacted = redacted.replaceAll(value, () => written).replaceAll(JSON.stringify(value).slice(1, -1), () => written);
-  }
-  return redacted;
 }
 
 function quotes(text: string, secrets: readonly ResolvedSecret[]): boolean {
@@ -101,7 +101,18 @@ function isSecretPath(fault: Pick<RawFault, 'path' | 'atKey'>): boolean {
 const SECRET_OPTION = /(pass(word|phrase)?|secret|token|api[-_ ]?key|authorization|credential|cookie)["'\]]*\s*:/i;
 
 /** Words of values that our own hints use too, and that are no secret. */
-const GRAMMAR: ReadonlySet<string> = new Set(['http', 'https', 'unix', 'localhost', 'none', 'true', 'false', 'auto', 'public', 'internal']);
+const GRAMMAR: ReadonlySet<string> = new Set([
+  'http',
+  'https',
+  'unix',
+  'localhost',
+  'none',
+  'true',
+  'false',
+  'auto',
+  'public',
+  'internal',
+]);
 
 function inTextOrder(a: Fault, b: Fault): number {
   const line = (a.line ?? 0) - (b.line ?? 0);

@@ -62,7 +62,8 @@ function readDocument(text: string, reading: Reading): unknown {
       schema: 'core',
       resolveKnownTags: false,
       merge: false,
-      logLevel: 'silent',
+      // 'silent' would also silence the fault of a second document.
+      logLevel: 'error',
     });
     reading.faults.push(...syntaxFaults(document, text));
     if (reading.faults.length > 0) return undefined;
@@ -94,7 +95,12 @@ function readNode(node: ParsedNode, path: Path, place: Place, walk: Walk): unkno
   // A node read again through an alias has been registered when it was read first.
   if (name === undefined || walk.inAlias > 0) return readContents(node, path, place, walk);
   if (walk.anchors.has(name)) {
-    walk.faults.push({ path, message: `the anchor &${name} is defined a second time`, hint: 'give it another name', offset: node.range[0] });
+    walk.faults.push({
+      path,
+      message: `the anchor &${name} is defined a second time`,
+      hint: 'give it another name',
+      offset: node.range[0],
+    });
     return undefined;
   }
   const anchor = { node, complete: false };
@@ -123,7 +129,7 @@ function readMap(map: YAMLMap.Parsed, path: Path, place: Place, walk: Walk): unk
     const refusal = key === undefined ? NOT_A_KEY : refuseKey(key, value);
     if (key === undefined || refusal !== undefined) {
       const at = key === undefined ? path : [...path, key];
-      walk.faults.push({ path: at, offset, ...(refusal ?? NOT_A_KEY) });
+      walk.faults.push({ path: at, offset, atKey: true, ...(refusal ?? NOT_A_KEY) });
       continue;
     }
     const child = childPlace(place, key, offset);

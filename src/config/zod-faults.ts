@@ -22,7 +22,9 @@ function faultsOfIssue(issue: z.core.$ZodIssue, at: Path, guide: OptionGuide): R
       return faultsOfUnion(issue, path, guide);
     case 'invalid_key':
     case 'invalid_element':
-      return issue.issues.flatMap((inner) => faultsOfIssue(inner, path, guide)).map((fault) => ({ ...fault, atKey: true }));
+      return issue.issues
+        .flatMap((inner) => faultsOfIssue(inner, path, guide))
+        .map((fault) => ({ ...fault, atKey: true }));
     case 'invalid_type':
       if (issue.input === undefined) return [missing(path, guide)];
       return [typeFault(path, issue.input, [typeName(issue.expected)], guide)];
@@ -33,12 +35,26 @@ function faultsOfIssue(issue: z.core.$ZodIssue, at: Path, guide: OptionGuide): R
     case 'too_big':
       return [{ path, subject: issue.input, ...boundFault(issue) }];
     case 'invalid_format':
-      return [{ path, subject: issue.input, message: FORMATS.get(issue.format) ?? issue.message, hint: guide.hintForValue(path) }];
+      return [
+        {
+          path,
+          subject: issue.input,
+          message: FORMATS.get(issue.format) ?? issue.message,
+          hint: guide.hintForValue(path),
+        },
+      ];
     case 'custom': {
       const hint = typeof issue.params?.['hint'] === 'string' ? issue.params['hint'] : undefined;
       // Our own messages go on from the value; a sentence of its own does not.
       const continues = /^(is|are|has|have|does|do|must|may|can|cannot|names|ends|begins)\b/.test(issue.message);
-      return [{ path, ...(continues ? { subject: issue.input } : {}), message: issue.message, hint: hint ?? guide.hintForValue(path) }];
+      return [
+        {
+          path,
+          ...(continues ? { subject: issue.input } : {}),
+          message: issue.message,
+          hint: hint ?? guide.hintForValue(path),
+        },
+      ];
     }
     default:
       return [{ path, message: issue.message, hint: guide.hintForValue(path) }];
@@ -72,7 +88,11 @@ function missing(path: Path, guide: OptionGuide): RawFault {
 function typeFault(path: Path, input: unknown, expected: readonly string[], guide: OptionGuide): RawFault {
   const found = input === null ? 'empty' : kindOf(input);
   const message = `must be ${expected.join(' or ')}, not ${found}`;
-  return { path, ...(typeof input === 'object' ? { message: `this ${message}` } : { message, subject: input }), hint: guide.hintForValue(path) };
+  return {
+    path,
+    ...(typeof input === 'object' ? { message: `this ${message}` } : { message, subject: input }),
+    hint: guide.hintForValue(path),
+  };
 }
 
 function valueFault(path: Path, input: unknown, values: readonly unknown[]): RawFault {
@@ -83,12 +103,22 @@ function valueFault(path: Path, input: unknown, values: readonly unknown[]): Raw
   return { path, subject, message, hint: `write ${near ?? (words.length > 6 ? 'one of them' : words.join(' or '))}` };
 }
 
-function boundFault(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall): { readonly message: string; readonly hint: string } {
+function boundFault(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall): {
+  readonly message: string;
+  readonly hint: string;
+} {
   const small = issue.code === 'too_small';
   const bound = String(small ? issue.minimum : issue.maximum);
   const unit = issue.origin === 'array' ? ' entries' : issue.origin === 'string' ? ' characters' : '';
-  const than = small ? (issue.inclusive === false ? 'more than' : 'at least') : issue.inclusive === false ? 'less than' : 'at most';
-  if (small && unit !== '' && bound === '1') return { message: 'is empty', hint: `give at least one${unit === ' entries' ? ' entry' : ' character'}` };
+  const than = small
+    ? issue.inclusive === false
+      ? 'more than'
+      : 'at least'
+    : issue.inclusive === false
+      ? 'less than'
+      : 'at most';
+  if (small && unit !== '' && bound === '1')
+    return { message: 'is empty', hint: `give at least one${unit === ' entries' ? ' entry' : ' character'}` };
   return { message: small ? 'is too small' : 'is too large', hint: `write ${than} ${bound}${unit}` };
 }
 

@@ -140,3 +140,19 @@ function formatAddress(address: Address): string {
   );
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
+
+/** True for an address that no router of the public internet carries on (RFC 1918, RFC 4193, link-local, RFC 6598). */
+export function isPrivate(address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && PRIVATE.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+const PRIVATE = blockListOf([
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '169.254.0.0/16',
+  '100.64.0.0/10',
+  'fc00::/7',
+  'fe80::/10',
+]);

@@ -41,8 +41,12 @@ export interface PolicyDefinition<Config = unknown> {
   readonly config: z.ZodType<Config>;
   /** Whether the policy is on where the file does not mention it (then with an empty config). */
   readonly onByDefault: (context: CompileContext) => boolean;
-  /** Does all that needs no request. Undefined: this config asks for nothing. */
-  readonly compile: (config: Config, context: CompileContext) => CompiledPolicy | undefined;
+  /**
+   * Does all that needs no request. Undefined: this config asks for nothing.
+   * A method on purpose: methods compare their parameters both ways, so that every definition fits the erased
+   * `PolicyDefinition` of a list. That is sound here, since a policy is only ever given what its own schema parsed.
+   */
+  compile(config: Config, context: CompileContext): CompiledPolicy | undefined;
 }
 
 /** Declares a policy; it exists to give the definition its types. */

@@ -1,0 +1,31 @@
+import { resolve } from 'node:path';
+import { faultsToJson, renderFaults } from '../config/faults.ts';
+import { type Finding, securityFindings } from '../config/findings.ts';
+import { loadConfig } from '../config/load.ts';
+import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
+import type { ProgramFacts } from './program.ts';
+
+/** Reports every fault of a configuration; where it has none, what a security review would ask about. High findings fail. */
+export async function check(options: CommonOptions & { readonly dev: boolean }, facts: ProgramFacts): Promise<ExitCode> {
+  const { out, err } = facts.terminal;
+  const path = resolve(options.config);
+  const loaded = await loadConfig(path, { env: facts.env, dev: options.dev });
+  if (!loaded.ok) {
+    if (options.json) out(JSON.stringify({ ok: false, ...faultsToJson(options.config, loaded.faults), findings: [] }));
+    else err(renderFaults(options.config, loaded.faults).trimEnd());
+    return exitCodes.refused;
+  }
+  const findings = securityFindings(loaded.config, loaded.literalSecrets);
+  const serious = findings.some((finding) => finding.severity === 'high');
+  if (options.json) out(JSON.stringify({ ok: !serious, file: options.config, faults: [], warnings: loaded.warnings, findings }));
+  else for (const line of report(options.config, loaded.warnings.map(String), findings)) out(line);
+  return serious ? exitCodes.refused : exitCodes.ok;
+}
+
+function report(file: string, warnings: readonly string[], findings: readonly Finding[]): string[] {
+  const lines = [`${file} loads.`];
+  for (const warning of warnings) lines.push(`  warning  ${warning}`);
+  for (const finding of findings) lines.push(`  ${finding.severity.padEnd(7)}  ${finding.path}  ${finding.message}  → ${finding.remedy}  [${finding.code}]`);
+  if (findings.length === 0) lines.push('  Nothing risky was found.');
+  return lines;
+}

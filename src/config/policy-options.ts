@@ -1,0 +1,23 @@
+import type { z } from 'zod';
+import type { corsConfig } from '../policies/cors/config.ts';
+import type { errorMaskingConfig } from '../policies/error-masking/config.ts';
+import type { headersConfig } from '../policies/headers/config.ts';
+import type { ipAccessConfig } from '../policies/ip-access/config.ts';
+import type { requestLimitsConfig } from '../policies/request-limits/config.ts';
+import type { securityHeadersConfig } from '../policies/security-headers/config.ts';
+
+/**
+ * The built-in policies' options as TypeScript files write them. The schema itself is made from the registry; a test
+ * holds the two together.
+ */
+export interface PolicyOptions {
+  readonly cors?: Setting<typeof corsConfig>;
+  readonly errorMasking?: Setting<typeof errorMaskingConfig>;
+  readonly headers?: Setting<typeof headersConfig>;
+  readonly ipAccess?: Setting<typeof ipAccessConfig>;
+  readonly requestLimits?: Setting<typeof requestLimitsConfig>;
+  readonly securityHeaders?: Setting<typeof securityHeadersConfig>;
+}
+
+/** `false` turns a policy off. */
+type Setting<Schema extends z.ZodType> = z.input<Schema> | false;
