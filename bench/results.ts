@@ -65,6 +65,8 @@ export interface RoutesRow {
   readonly loadMs: number;
   /** Milliseconds to build the router from the routes. */
   readonly buildMs: number;
+  /** Nanoseconds for one match, over requests to ten of the routes. */
+  readonly busyMatchNs: number;
   /** Nanoseconds for one match, over requests spread over all routes. */
   readonly matchNs: number;
   /** Nanoseconds to find that nothing matches. */

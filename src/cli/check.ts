@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { faultsToJson, renderFaults } from '../config/faults.ts';
+import { type Fault, faultsToJson, renderFaults } from '../config/faults.ts';
 import { type Finding, securityFindings } from '../config/findings.ts';
 import { loadConfig } from '../config/load.ts';
 import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
@@ -17,14 +17,14 @@ export async function check(options: CommonOptions & { readonly dev: boolean }, 
   }
   const findings = securityFindings(loaded.config, loaded.literalSecrets);
   const serious = findings.some((finding) => finding.severity === 'high');
-  if (options.json) out(JSON.stringify({ ok: !serious, file: options.config, faults: [], warnings: loaded.warnings, findings }));
-  else for (const line of report(options.config, loaded.warnings.map(String), findings)) out(line);
+  if (options.json) out(JSON.stringify({ ok: !serious, file: options.config, faults: [], warnings: faultsToJson(options.config, loaded.warnings).faults, findings }));
+  else for (const line of report(options.config, loaded.warnings, findings)) out(line);
   return serious ? exitCodes.refused : exitCodes.ok;
 }
 
-function report(file: string, warnings: readonly string[], findings: readonly Finding[]): string[] {
+function report(file: string, warnings: readonly Fault[], findings: readonly Finding[]): string[] {
   const lines = [`${file} loads.`];
-  for (const warning of warnings) lines.push(`  warning  ${warning}`);
+  for (const warning of warnings) lines.push(`  warning  ${warning.path}  ${warning.message}${warning.hint === undefined ? '' : `  → ${warning.hint}`}`);
   for (const finding of findings) lines.push(`  ${finding.severity.padEnd(7)}  ${finding.path}  ${finding.message}  → ${finding.remedy}  [${finding.code}]`);
   if (findings.length === 0) lines.push('  Nothing risky was found.');
   return lines;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { loadConfig } from '../config/load.ts';
-import { renderFaults } from '../config/faults.ts';
+import { faultsToJson, renderFaults } from '../config/faults.ts';
 import { askGateway, NotRunning, type ReloadOutcome } from '../process/control-socket.ts';
 import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
 import type { ProgramFacts } from './program.ts';
@@ -10,9 +10,8 @@ export async function reload(options: CommonOptions & { readonly dev: boolean },
   const { out, err } = facts.terminal;
   const loaded = await loadConfig(resolve(options.config), { env: facts.env, dev: options.dev });
   if (!loaded.ok) {
-    const faults = renderFaults(loaded.faults, loaded.source);
-    if (options.json) out(JSON.stringify({ ok: false, faults: loaded.faults }));
-    else for (const line of [...faults, 'Nothing was reloaded: the running gateway keeps its configuration.']) err(line);
+    if (options.json) out(JSON.stringify({ ok: false, ...faultsToJson(options.config, loaded.faults) }));
+    else err(`${renderFaults(options.config, loaded.faults)}Nothing was reloaded: the running gateway keeps its configuration.`);
     return exitCodes.refused;
   }
   try {

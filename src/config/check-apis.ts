@@ -2,7 +2,8 @@ import { suggest } from '../lib/suggest.ts';
 import type { ParsedApi, ParsedUpstream } from './api-schema.ts';
 import { repeatedNames } from './check-names.ts';
 import type { Path } from './faults.ts';
-import type { ConfigParts } from './parse.ts';
+import type { ApiPart, ConfigParts } from './parse.ts';
+import { routeName } from './route-name.ts';
 import type { Findings } from './semantic.ts';
 
 /** APIs: the names they use, who may call them, and the listeners that carry them. */
@@ -10,7 +11,8 @@ export function checkApis(parts: ConfigParts, findings: Findings): void {
   findings.faults.push(...repeatedNames(parts.apis, 'API'));
   const upstreams = new Set(parts.upstreams.map((upstream) => upstream.name ?? ''));
   const carried = new Set<string>();
-  for (const { value: api, path, routeIndexes } of parts.apis) {
+  for (const part of parts.apis) {
+    const { value: api, path, routeIndexes } = part;
     if (api === undefined) continue;
     checkAuthentication(api, path, findings);
     checkListenersOf(api, path, parts, findings);
@@ -19,12 +21,7 @@ export function checkApis(parts: ConfigParts, findings: Findings): void {
       const routePath = [...path, 'routes', routeIndexes[at] ?? at];
       checkUpstreamName(route.upstream, [...routePath, 'upstream'], upstreams, findings);
     }
-    const names = api.routes.map((route, at) => ({
-      name: route.name,
-      path: [...path, 'routes', routeIndexes[at] ?? at],
-      value: undefined,
-    }));
-    findings.faults.push(...repeatedNames(names, 'route of this API'));
+    checkRouteNames(api, part, findings);
     for (const listener of carriersOf(api, parts)) carried.add(listener);
   }
   warnOfIdleListeners(parts, carried, findings);
@@ -82,6 +79,28 @@ function checkListenersOf(api: ParsedApi, path: Path, parts: ConfigParts, findin
       });
     }
     seen.add(name);
+  }
+}
+
+function checkRouteNames(api: ParsedApi, part: ApiPart, findings: Findings): void {
+  const named = new Map<string, string>();
+  for (const [at, route] of api.routes.entries()) {
+    const name = routeName(route);
+    const conditions = JSON.stringify(route.matchHeaders);
+    const earlier = named.get(name);
+    // Two routes that are the same in all are told of by the check of routes.
+    if (earlier !== undefined && (route.name !== undefined || earlier !== conditions)) {
+      findings.faults.push({
+        path: [...part.path, 'routes', part.routeIndexes[at] ?? at, 'name'],
+        subject: name,
+        message: 'names another route of this API already',
+        hint:
+          route.name === undefined
+            ? 'add a name: it stands for both `match` and `matchHeaders`'
+            : 'choose another name',
+      });
+    }
+    named.set(name, conditions);
   }
 }
 

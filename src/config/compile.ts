@@ -4,6 +4,7 @@ import type { Gateway, ListenerRoutes, Route } from '../gateway.ts';
 import { compileRouter, type RouteEntry } from '../match/router.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
 import { compilePolicies, type PlanStep } from './compile-policies.ts';
+import { INTERNAL_PAGES } from './internal-pages.ts';
 import type { ApiConfig, GatewayConfig, RouteConfig } from './schema.ts';
 
 /** What a Gateway is made from, besides the file. */
@@ -32,8 +33,6 @@ export interface PlannedRoute extends Route {
 /** The name under which the control plane's own pages are an upstream. */
 export const INTERNAL_APPS = 'sallyport:internal-apps';
 
-/** Pages every internal listener carries. */
-const INTERNAL_PATHS = ['/healthz', '/readyz', '/metrics'] as const;
 
 /** Compiles a configuration that loaded into the frozen object the road runs on. Throws where a policy's needs are unmet. */
 export function compileGateway(input: CompileInput): Gateway {
@@ -92,7 +91,7 @@ function internalPages(input: CompileInput, secureListeners: ReadonlySet<string>
     .map((listener) => listener.name);
   if (internal.length === 0) return [];
   const secure = internal.every((name) => secureListeners.has(name));
-  return INTERNAL_PATHS.map((path) => {
+  return INTERNAL_PAGES.map((path) => {
     const forward: ForwardPlan = { upstream: input.upstream(INTERNAL_APPS), preserveHost: false, rewrite: undefined };
     const route = routeOf({ api: 'sallyport', route: path.slice(1), exposure: 'internal', secure }, {}, [], forward);
     return withPlace(route, { listeners: internal, hosts: [] }, INTERNAL_APPS, ['GET'], path, {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { PolicyDefinition } from '../policies/policy.ts';
+import { policies } from '../policies/registry.ts';
 import type { RawFault } from './faults.ts';
-import { policies } from './stand-in.ts';
 
 /** Reads what a TypeScript file gives as `policies`. Definitions with a fault are left out, so that no other step meets them. */
 export function readCustomPolicies(value: unknown, faults: RawFault[]): readonly PolicyDefinition[] {

@@ -54,10 +54,15 @@ export function faultsToJson(
   };
 }
 
-function renderFault(file: string, fault: Fault): string {
+/** A fault on one line: `file:line:column  path  message  → hint`. */
+export function faultLine(file: string, fault: Fault): string {
   const place = [file, fault.line, fault.column].filter((part) => part !== undefined).join(':');
   const parts = [place, fault.path, fault.message, fault.hint === undefined ? '' : `→ ${fault.hint}`];
-  const head = `${visible(parts.filter((part) => part !== '').join('  '))}\n`;
+  return visible(parts.filter((part) => part !== '').join('  '));
+}
+
+function renderFault(file: string, fault: Fault): string {
+  const head = `${faultLine(file, fault)}\n`;
   if (fault.excerpt === undefined || fault.line === undefined || fault.column === undefined) return head;
   const margin = ' '.repeat(String(fault.line).length);
   const { text, caret } = clip(fault.excerpt, fault.column - 1);

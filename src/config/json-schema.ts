@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { policies } from '../policies/registry.ts';
 import type { KnownPolicies } from './api-schema.ts';
 import { gatewaySchema } from './schema.ts';
-import { policies } from './stand-in.ts';
 
 /** The JSON Schema (draft 2020-12) of the configuration file, for editors; what `docs/schema/sallyport.schema.json` holds. */
 export function configJsonSchema(): Readonly<Record<string, unknown>> {

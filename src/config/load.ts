@@ -1,16 +1,17 @@
 import { dirname, extname, resolve } from 'node:path';
 import type { PolicyDefinition } from '../policies/policy.ts';
+import { policies } from '../policies/registry.ts';
 import { checkFiles } from './check-files.ts';
 import { type Fault, formatPath, type RawFault } from './faults.ts';
 import { parseConfig } from './parse.ts';
 import { placeFaults } from './place-faults.ts';
 import { type ReadFile, readRegularFile, readText } from './read-file.ts';
-import { type ResolvedSecret, resolveReferences } from './references.ts';
+import { resolveReferences } from './references.ts';
 import { resolveConfig } from './resolve-config.ts';
 import type { GatewayConfig } from './schema.ts';
+import { findLiteralSecrets } from './secret-places.ts';
 import { checkSemantics } from './semantic.ts';
 import type { Source } from './source.ts';
-import { policies } from './stand-in.ts';
 import { readTypescript } from './typescript-source.ts';
 import { readYaml } from './yaml-source.ts';
 
@@ -36,6 +37,8 @@ export interface Loaded {
   readonly customPolicies: readonly PolicyDefinition[];
   /** Formatted paths of the values that came from references; no output may print these. */
   readonly secretPaths: ReadonlySet<string>;
+  /** Formatted paths of secrets that are written into the file itself. */
+  readonly literalSecrets: readonly string[];
 }
 
 export interface NotLoaded {
@@ -69,6 +72,7 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Lo
   const files = [...new Set([file, ...references.files, ...named.contents.keys()])];
   const place = (raw: readonly RawFault[]) => placeFaults(raw, source, references.secrets);
   if (faults.length > 0 || parsed.config === undefined) return { ok: false, faults: place(faults), files };
+  const secretPaths = new Set(references.secrets.map((secret) => formatPath(secret.path)));
   return {
     ok: true,
     config: deepFreeze(resolveConfig(parsed.config, reading.directory)),
@@ -76,7 +80,8 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Lo
     files,
     contents: new Map([...named.contents].flatMap(([name, text]) => (text === undefined ? [] : [[name, text]]))),
     customPolicies: source.customPolicies,
-    secretPaths: new Set(references.secrets.map((secret: ResolvedSecret) => formatPath(secret.path))),
+    secretPaths,
+    literalSecrets: findLiteralSecrets(source.value, secretPaths),
   };
 }
 

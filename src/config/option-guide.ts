@@ -42,6 +42,8 @@ export function optionGuide(root: SchemaNode): OptionGuide {
       }
       const near = suggest(key, scope.keys);
       if (near !== undefined) return `did you mean ${near}?`;
+      const nearBelow = suggest(key, scope.below.keys());
+      if (nearBelow !== undefined) return `did you mean ${scope.below.get(nearBelow)}.${nearBelow}?`;
       return scope.keys.length === 0 ? 'remove it' : `known here: ${scope.keys.join(', ')}`;
     },
     hintForValue(path) {

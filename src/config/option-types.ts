@@ -73,7 +73,7 @@ export function serviceUrlOption() {
   );
 }
 
-/** A host an API answers to, or `*.` and a domain for every host one label below it; it parses to lower case. */
+/** A host an API answers to, or `*.` and a domain for every host below it; it parses to lower case. */
 export function hostOption() {
   return textOption(readHost, ['api.example.com', '*.example.org']);
 }
@@ -184,7 +184,7 @@ function readHost(text: string): { readonly value: string } | Refusal {
   }
   return {
     message: 'is not a host name',
-    hint: 'write a name such as api.example.com, or *.example.com for every host one label below; international names in their xn-- form',
+    hint: 'write a name such as api.example.com, or *.example.com for every host below it; international names in their xn-- form',
   };
 }
 

@@ -57,7 +57,7 @@ export function parseConfig(value: unknown, context: ParseContext): ParseOutcome
   const issues = result.success ? [] : result.error.issues;
   const guide = optionGuide(jsonSchemaOf(context.known) as SchemaNode); // a JSON Schema has the shape the guide reads
   const silenced = new Set(context.faulty.map(formatPath));
-  const faults = faultsOfIssues(issues, [], guide).filter((fault) => !isWithin(fault.path, silenced));
+  const faults = faultsOfIssues(issues, value, guide).filter((fault) => !isWithin(fault.path, silenced));
   return {
     config: undefined,
     parts: salvage(value, [...faults.map((fault) => fault.path), ...context.faulty], context),
@@ -109,7 +109,7 @@ function salvage(value: unknown, faulty: readonly Path[], context: ParseContext)
         name: nameOf(raw),
         value: api.safeParse(rest?.value).data,
         routeIndexes: rest?.routeIndexes ?? [],
-        placed: rest?.complete === true,
+        placed: rest?.placed === true,
       };
     }),
   };
@@ -118,8 +118,8 @@ function salvage(value: unknown, faulty: readonly Path[], context: ParseContext)
 interface Remainder {
   readonly value: Readonly<Record<string, unknown>>;
   readonly routeIndexes: readonly number[];
-  /** Whether only routes had to be left out. */
-  readonly complete: boolean;
+  /** Whether nothing that says where an API is published had to be left out. */
+  readonly placed: boolean;
 }
 
 /**
@@ -139,7 +139,7 @@ function withoutFaults(raw: unknown, faulty: readonly Path[], essentials: readon
   const routes = listOf(value['routes']);
   const routeIndexes = [...routes.keys()].filter((index) => !badRoutes.has(index));
   if (badRoutes.size > 0) value['routes'] = routeIndexes.map((index) => routes[index]);
-  return { value, routeIndexes, complete: badOptions.size === 0 };
+  return { value, routeIndexes, placed: [...badOptions].every((option) => suggest(option, PLACE) === undefined) };
 }
 
 /** A reference always gives text. Where the schema asks for a number or a boolean, the text is read as one, and true is answered. */
@@ -196,3 +196,4 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** What decides whom and where a part serves. */
 const LISTENER_ESSENTIALS = ['name', 'exposure', 'address', 'tls', 'redirectHttpFrom'];
 const API_ESSENTIALS = ['name', 'exposure', 'listeners', 'upstream', 'authenticate'];
+const PLACE = ['hosts', 'path', 'routes'];

@@ -1,3 +1,4 @@
+import { canonicalTarget } from '../lib/canonical-target.ts';
 import { type Refusal, readMethods } from './option-types.ts';
 
 /** What a route's `match` asks for. */
@@ -79,30 +80,17 @@ function checkLiteral(segment: string): Refusal | undefined {
       hint: 'a parameter {name} or a final * of a `match` fills a whole segment',
     };
   }
-  if (/%(2f|5c|23|3f|3b|25|00)/i.test(segment) || /[\\;]/.test(segment)) {
-    return {
-      message: 'has a delimiter that servers read in different ways',
-      hint: 'leave / \\ # ? ; % and NUL, encoded or not, out of segments',
-    };
-  }
-  if (/%(?![0-9A-Fa-f]{2})/.test(segment))
-    return { message: 'has a % that encodes nothing', hint: 'write two hex digits after %' };
-  const canonical = canonicalSegment(segment);
-  return canonical === segment
-    ? undefined
-    : {
-        message: 'is not in canonical form',
-        hint: `write ${JSON.stringify(canonical)} for ${JSON.stringify(segment)}`,
-      };
-}
-
-/** RFC 3986 §6.2.2: unreserved characters plain, hex digits in upper case, all that is no pchar encoded. */
-function canonicalSegment(segment: string): string {
+  if (/[\\;]/.test(segment)) return DELIMITER;
+  // What is no pchar of RFC 3986 §3.3 stands in a request target in its encoded form.
   const encoded = segment.toWellFormed().replaceAll(/[^A-Za-z0-9\-._~!$&'()*+,=:@%]+/g, encodeURIComponent);
-  return encoded.replaceAll(/%[0-9A-Fa-f]{2}/g, (triplet) => {
-    const plain = String.fromCharCode(Number.parseInt(triplet.slice(1), 16));
-    return /[A-Za-z0-9\-._~]/.test(plain) ? plain : triplet.toUpperCase();
-  });
+  const read = canonicalTarget(`/${encoded}`, LONGEST * 12);
+  if ('code' in read)
+    return { message: `can never match: a request with ${read.reason} is refused`, hint: 'write the path without it' };
+  if (read.target.encodedDelimiters) return DELIMITER;
+  const canonical = read.target.path.slice(1);
+  if (canonical === segment) return undefined;
+  const hint = `write ${JSON.stringify(canonical)} for ${JSON.stringify(segment)}`;
+  return { message: 'is not in the one form the gateway brings paths into', hint };
 }
 
 function firstRefusal(
@@ -115,6 +103,11 @@ function firstRefusal(
   }
   return undefined;
 }
+
+const DELIMITER: Refusal = {
+  message: 'has a delimiter that servers read in different ways',
+  hint: 'leave \\ and ; out of segments, and encoded / \\ # ? ; and %',
+};
 
 const PARAMETER = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 

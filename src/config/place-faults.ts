@@ -1,6 +1,7 @@
 import { type Fault, formatPath, type Path, type RawFault } from './faults.ts';
 import { type Redactor, redactor } from './redactor.ts';
 import type { ResolvedSecret } from './references.ts';
+import { isSecretPath, mayHoldSecret } from './secret-places.ts';
 import type { Source } from './source.ts';
 
 /** Gives faults their lines, takes out what came from references, and puts them in the order of the text. */
@@ -27,24 +28,24 @@ function placeFault(fault: RawFault, source: Source, redaction: Redaction): Faul
   const place =
     fault.offset === undefined ? source.locate(fault.path, fault.atKey === true) : source.locateOffset(fault.offset);
   const line = place === undefined ? undefined : source.lineText(place.line);
-  const message =
-    'subject' in fault ? `${describe(fault.subject, fault.path, redaction)} ${fault.message}` : fault.message;
+  const message = 'subject' in fault ? `${describe(fault, redaction)} ${fault.message}` : fault.message;
   return {
     path: redaction.redact(formatPath(fault.path)),
     line: place?.line,
     column: place?.column,
     ...redactSentences(message, fault.hint, redaction),
-    excerpt: line === undefined || mayHoldSecret(line) || isSecretPath(fault) ? undefined : line,
+    excerpt: line === undefined || mayHoldSecret(line) || isSecretPath(fault.path) ? undefined : line,
   };
 }
 
-/** The value a message is about: a reference by its name, a short literal as it is, anything else by its kind. */
-function describe(subject: unknown, path: Path, redaction: Redaction): string {
+/** What a message is about: a reference by its name, a key or short literal as it is, anything else by its kind. */
+function describe({ subject, path, atKey }: RawFault, redaction: Redaction): string {
   const reference = redaction.own[0];
   if (reference !== undefined) return `the value of ${reference.written}`;
   if (typeof subject === 'string') {
     const shown = JSON.stringify(subject);
-    return shown.length > 80 || mayHoldSecret(subject) || isSecretPath({ path }) ? 'the value' : shown;
+    const secret = mayHoldSecret(subject) || (atKey !== true && isSecretPath(path));
+    return shown.length > 80 || secret ? 'the value' : shown;
   }
   if (Array.isArray(subject)) return 'the list';
   if (typeof subject === 'object' && subject !== null) return 'the value';
@@ -86,19 +87,6 @@ function secretsAround(path: Path, byPath: ReadonlyMap<string, readonly Resolved
   }
   return [];
 }
-
-/** Whether a line of the file looks as if it held a literal secret: credentials in a URL, an option named for a secret, key material. */
-function mayHoldSecret(line: string): boolean {
-  return /:\/\/[^/\s]*@|[A-Za-z0-9+=]{32}|PRIVATE KEY|\bBearer\s/i.test(line) || SECRET_OPTION.test(line);
-}
-
-/** Whether the value at a place is likely a literal secret: header fields carry credentials under any name. */
-function isSecretPath(fault: Pick<RawFault, 'path' | 'atKey'>): boolean {
-  const path = `${formatPath(fault.path)}:`;
-  return SECRET_OPTION.test(path) || (fault.atKey !== true && /(^|\.)headers[.[]/.test(path));
-}
-
-const SECRET_OPTION = /(pass(word|phrase)?|secret|token|api[-_ ]?key|authorization|credential|cookie)["'\]]*\s*:/i;
 
 /** Words of values that our own hints use too, and that are no secret. */
 const GRAMMAR: ReadonlySet<string> = new Set([

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { ParsedApi, ParsedUpstream } from './api-schema.ts';
 import type { ListenerConfig } from './listener-schema.ts';
+import { routeName } from './route-name.ts';
 import type { ApiConfig, GatewayConfig, ParsedConfig } from './schema.ts';
 import type { UpstreamConfig } from './upstream-schema.ts';
 
@@ -39,9 +40,8 @@ function resolveApi(api: ParsedApi, listeners: readonly ListenerConfig[], regist
     hosts: api.hosts ?? [],
     upstream,
     routes: api.routes.map((route, index) => {
-      const name = route.name ?? `${route.match.methods?.join(',') ?? '*'} ${route.match.path}`;
       const own = route.upstream === undefined ? upstream : upstreamName(route.upstream, `${api.name}/${index}`);
-      return { ...route, name, upstream: own };
+      return { ...route, name: routeName(route), upstream: own };
     }),
   };
 }

@@ -3,12 +3,18 @@ import { suggest } from '../lib/suggest.ts';
 import type { Path, RawFault } from './faults.ts';
 import type { OptionGuide } from './option-guide.ts';
 
-/** Says what each issue of a parse means to the author of the file. `at` is where the parsed value stands. The parse must have reported its input. */
-export function faultsOfIssues(issues: readonly z.core.$ZodIssue[], at: Path, guide: OptionGuide): RawFault[] {
-  return issues.flatMap((issue) => faultsOfIssue(issue, at, guide));
+/** Says what each issue of a parse of `root` means to the author of the file. The parse must have reported its input. */
+export function faultsOfIssues(issues: readonly z.core.$ZodIssue[], root: unknown, guide: OptionGuide): RawFault[] {
+  return issues.flatMap((issue) => faultsOfIssue(issue, [], { root, guide }));
 }
 
-function faultsOfIssue(issue: z.core.$ZodIssue, at: Path, guide: OptionGuide): RawFault[] {
+interface Telling {
+  readonly root: unknown;
+  readonly guide: OptionGuide;
+}
+
+function faultsOfIssue(issue: z.core.$ZodIssue, at: Path, telling: Telling): RawFault[] {
+  const { guide } = telling;
   const path = [...at, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
   switch (issue.code) {
     case 'unrecognized_keys':
@@ -19,11 +25,11 @@ function faultsOfIssue(issue: z.core.$ZodIssue, at: Path, guide: OptionGuide): R
         atKey: true,
       }));
     case 'invalid_union':
-      return faultsOfUnion(issue, path, guide);
+      return faultsOfUnion(issue, path, telling);
     case 'invalid_key':
     case 'invalid_element':
       return issue.issues
-        .flatMap((inner) => faultsOfIssue(inner, path, guide))
+        .flatMap((inner) => faultsOfIssue(inner, path, telling))
         .map((fault) => ({ ...fault, atKey: true }));
     case 'invalid_type':
       if (issue.input === undefined) return [missing(path, guide)];
@@ -43,38 +49,50 @@ function faultsOfIssue(issue: z.core.$ZodIssue, at: Path, guide: OptionGuide): R
           hint: guide.hintForValue(path),
         },
       ];
-    case 'custom': {
-      const hint = typeof issue.params?.['hint'] === 'string' ? issue.params['hint'] : undefined;
-      // Our own messages go on from the value; a sentence of its own does not.
-      const continues = /^(is|are|has|have|does|do|must|may|can|cannot|names|ends|begins)\b/.test(issue.message);
-      return [
-        {
-          path,
-          ...(continues ? { subject: issue.input } : {}),
-          message: issue.message,
-          hint: hint ?? guide.hintForValue(path),
-        },
-      ];
-    }
+    case 'custom':
+      return [customFault(issue, path, telling)];
     default:
       return [{ path, message: issue.message, hint: guide.hintForValue(path) }];
   }
+}
+
+function customFault(issue: z.core.$ZodIssueCustom, path: Path, telling: Telling): RawFault {
+  const hint = issue.params?.['hint'];
+  const step = path.at(-1);
+  // A check of an object may point at one of its options, but reports the object; one of a key reports the key.
+  const atKey = typeof step === 'string' && issue.input === step;
+  const subject = atKey ? step : valueAt(telling.root, path);
+  const continues = CONTINUES.test(issue.message);
+  return {
+    path,
+    atKey,
+    ...(continues ? { subject } : {}),
+    message: issue.message,
+    hint: typeof hint === 'string' ? hint : telling.guide.hintForValue(path),
+  };
 }
 
 /**
  * The faults of the branch the author must have meant: one that takes a value of this kind. Where none does, all
  * that would be accepted.
  */
-function faultsOfUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, guide: OptionGuide): RawFault[] {
+function faultsOfUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, telling: Telling): RawFault[] {
+  const { guide } = telling;
   if (issue.input === undefined) return [missing(path, guide)];
   const meant = issue.errors.filter((branch) => !branch.some(refusesKind)).sort((a, b) => a.length - b.length)[0];
-  if (meant !== undefined) return faultsOfIssues(meant, path, guide);
+  if (meant !== undefined) return meant.flatMap((inner) => faultsOfIssue(inner, path, telling));
 
   const refusals = issue.errors.flat().filter(refusesKind);
   const values = refusals.flatMap((refusal) => (refusal.code === 'invalid_value' ? refusal.values : []));
   const types = refusals.flatMap((refusal) => (refusal.code === 'invalid_type' ? [typeName(refusal.expected)] : []));
   if (types.length === 0) return [valueFault(path, issue.input, values)];
   return [typeFault(path, issue.input, [...new Set([...values.map(String), ...types])], guide)];
+}
+
+function valueAt(root: unknown, path: Path): unknown {
+  return path.reduce<unknown>((node, step) => {
+    return typeof node === 'object' && node !== null && Object.hasOwn(node, step) ? Reflect.get(node, step) : undefined;
+  }, root);
 }
 
 function refusesKind(issue: z.core.$ZodIssue): boolean {
@@ -86,13 +104,11 @@ function missing(path: Path, guide: OptionGuide): RawFault {
 }
 
 function typeFault(path: Path, input: unknown, expected: readonly string[], guide: OptionGuide): RawFault {
-  const found = input === null ? 'empty' : kindOf(input);
-  const message = `must be ${expected.join(' or ')}, not ${found}`;
-  return {
-    path,
-    ...(typeof input === 'object' ? { message: `this ${message}` } : { message, subject: input }),
-    hint: guide.hintForValue(path),
-  };
+  const must = `must be ${expected.join(' or ')}`;
+  const hint = guide.hintForValue(path);
+  if (typeof input !== 'object') return { path, subject: input, message: must, hint };
+  const found = input === null ? 'nothing' : Array.isArray(input) ? 'a list' : 'an object';
+  return { path, message: `this ${must}, not ${found}`, hint };
 }
 
 function valueFault(path: Path, input: unknown, values: readonly unknown[]): RawFault {
@@ -122,11 +138,6 @@ function boundFault(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall): {
   return { message: small ? 'is too small' : 'is too large', hint: `write ${than} ${bound}${unit}` };
 }
 
-function kindOf(input: unknown): string {
-  if (Array.isArray(input)) return 'a list';
-  return typeName(typeof input);
-}
-
 function typeName(type: string): string {
   return TYPES.get(type) ?? type;
 }
@@ -145,3 +156,6 @@ const FORMATS: ReadonlyMap<string, string> = new Map([
   ['email', 'is not an email address'],
   ['url', 'is not a URL'],
 ]);
+
+/** How our own messages begin, which go on from the value; a message that is a sentence of its own stands alone. */
+const CONTINUES = /^(is|are|has|have|does|do|must|may|can|cannot|names|ends|begins)\b/;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** Node's timers take no delay above 2^31 - 1 ms: a longer one would fire at once. */
-export const LONGEST_DURATION = 2_147_483_647;
+/** 24 days. Node's timers take no delay above 2^31 - 1 ms, a little more than that: a longer one would fire at once. */
+export const LONGEST_DURATION = 2_073_600_000;
 
 /** Milliseconds of a duration such as `250ms`, `30s`, `5m`, `1h` or `1d`; undefined where the text is none. */
 export function parseDuration(text: string): number | undefined {

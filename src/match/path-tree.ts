@@ -83,14 +83,21 @@ function visit<Value>(node: Node<Value>, depth: number, search: Search): Candida
 }
 
 function choose<Value>(candidates: readonly Candidate<Value>[], search: Search): Candidate<Value> | undefined {
+  // GET answers HEAD (RFC 9110 §9.3.2) unless a route of the same conditions names HEAD itself, wherever it was given.
+  let stand: Candidate<Value> | undefined;
   for (const candidate of candidates) {
     const { methods, headers } = candidate.entry;
+    if (stand !== undefined && (methods === undefined || headers.length < stand.entry.headers.length)) return stand;
     if (!headers.every(({ name, value }) => search.headers.get(name) === value)) continue;
-    if (methods === undefined || methods.includes(search.method) || (search.method === 'HEAD' && methods.includes('GET'))) return candidate;
+    if (methods === undefined || methods.includes(search.method)) return candidate;
+    if (search.method === 'HEAD' && methods.includes('GET')) {
+      stand ??= candidate;
+      continue;
+    }
     for (const method of methods) search.allowed.add(method);
     if (methods.includes('GET')) search.allowed.add('HEAD');
   }
-  return undefined;
+  return stand;
 }
 
 function bySpecificity<Value>(a: Candidate<Value>, b: Candidate<Value>): number {

@@ -55,6 +55,8 @@ export function compileRouter<Value>(entries: readonly RouteEntry<Value>[]): Rou
   }
 
   function match(host: string, method: string, path: string, headers: HeaderList): Match<Value> | WrongMethod | undefined {
+    // `*`, the asterisk form of OPTIONS, names the server and no resource (RFC 9112 §3.2.4): no path pattern covers it.
+    if (!path.startsWith('/')) return undefined;
     const own = exact.get(host)?.match(method, path, headers);
     if (own !== undefined) return own;
     if (wildcard.size > 0) {

@@ -23,7 +23,9 @@ export function methodOption() {
     .transform((method, context) => {
       if (METHOD.test(method)) return method;
       const upper = method.toUpperCase();
-      const hint = METHOD.test(upper) ? `write ${upper}: case counts in methods` : 'write a method such as GET or PATCH';
+      const hint = METHOD.test(upper)
+        ? `write ${upper}: case counts in methods`
+        : 'write a method such as GET or PATCH';
       context.issues.push({ code: 'custom', message: 'is not a request method', input: method, params: { hint } });
       return z.NEVER;
     });

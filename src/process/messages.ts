@@ -13,6 +13,7 @@ export interface Challenges {
 /** Everything a worker needs to compile a Gateway; structured-cloneable. */
 export interface Blueprint<Config> {
   readonly generation: number;
+  readonly version: string;
   readonly config: Config;
   /** The TypeScript configuration file to import custom policies from, if that is where the configuration came from. */
   readonly policiesFrom: string | undefined;

@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { type FileWatch, watchFiles } from '../certificates/watch-files.ts';
 import { renderFaults } from '../config/faults.ts';
-import { type LoadResult, loadConfig } from '../config/load.ts';
+import { type Loaded, loadConfig } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { createControlMetrics } from '../observe/metrics.ts';
+import { createControlMetrics } from '../observe/control-metrics.ts';
 import { CertificateStore, newTicketKeys } from './certificate-store.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
 import { type InternalAppServer, serveInternalApps } from './internal-apps.ts';
@@ -120,7 +119,7 @@ class Supervisor implements RunningGateway {
     this.#noteExpiries();
     this.#rewatch(loaded.files);
     log.info({ pid: process.pid, version: this.#options.version, workers: pool.size, listeners: describeListeners(this.#running()) }, 'the gateway is ready');
-    for (const warning of loaded.warnings) log.warn({ warning }, 'the configuration has a weak spot');
+    for (const { path, line, message, hint } of loaded.warnings) log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
   }
 
   reload(): Promise<ReloadOutcome> {
@@ -149,7 +148,7 @@ class Supervisor implements RunningGateway {
       metrics.reloads.inc({ result: 'applied' });
       metrics.generation.set(this.#generation);
       log.info({ generation: this.#generation }, 'a new configuration is in force');
-      for (const warning of loaded.warnings) log.warn({ warning }, 'the configuration has a weak spot');
+      for (const { path, line, message, hint } of loaded.warnings) log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
       return { ok: true, generation: this.#generation, faults: [] };
     } catch (error) {
       const faults = error instanceof ConfigRefused ? error.faults : [messageOf(error)];
@@ -159,14 +158,14 @@ class Supervisor implements RunningGateway {
     }
   }
 
-  async #load(): Promise<LoadedConfig> {
+  async #load(): Promise<Loaded> {
     const { configPath, env, dev } = this.#options;
     const loaded = await loadConfig(configPath, { env, dev });
-    if (!loaded.ok) throw new ConfigRefused(renderFaults(loaded.faults, loaded.source));
+    if (!loaded.ok) throw new ConfigRefused(renderFaults(configPath, loaded.faults).trimEnd().split('\n'));
     return loaded;
   }
 
-  async #blueprint(config: GatewayConfig, loaded: LoadedConfig, certificates: CertificateStore, apps: InternalAppServer): Promise<Blueprint<GatewayConfig>> {
+  async #blueprint(config: GatewayConfig, loaded: Loaded, certificates: CertificateStore, apps: InternalAppServer): Promise<Blueprint<GatewayConfig>> {
     const materials: Materials = await certificates.materials(config);
     if (Date.now() - this.#ticketKeysAt > TICKET_KEY_MS) {
       this.#ticketKeys = newTicketKeys();
@@ -175,10 +174,11 @@ class Supervisor implements RunningGateway {
     this.#generation += 1;
     return {
       generation: this.#generation,
+      version: this.#options.version,
       config,
       policiesFrom: loaded.customPolicies.length > 0 ? this.#options.configPath : undefined,
       materials,
-      files: await upstreamFiles(config),
+      files: Object.fromEntries(loaded.contents),
       challenges: certificates.challenges(),
       ticketKeys: this.#ticketKeys,
       internalSocket: apps.socketPath,
@@ -236,10 +236,8 @@ class Supervisor implements RunningGateway {
   }
 }
 
-type LoadedConfig = Extract<LoadResult, { readonly ok: true }>;
-
 interface State {
-  readonly loaded: LoadedConfig;
+  readonly loaded: Loaded;
   readonly ports: ReadonlyMap<string, number>;
   readonly log: Log;
   readonly metrics: ReturnType<typeof createControlMetrics>;
@@ -253,13 +251,6 @@ interface State {
 function refuseFixedChanges(before: GatewayConfig, after: GatewayConfig): void {
   if (before.dataDir !== after.dataDir) throw new ConfigRefused([`dataDir: it cannot change while the gateway runs (it is ${before.dataDir}); restart to use ${after.dataDir}`]);
   if (before.workers !== after.workers) throw new ConfigRefused([`workers: their number cannot change while the gateway runs (it is ${before.workers}); restart to use ${after.workers}`]);
-}
-
-async function upstreamFiles(config: GatewayConfig): Promise<Record<string, string>> {
-  const paths = new Set(Object.values(config.upstreams).flatMap(({ tls }) => [tls?.ca, tls?.cert, tls?.key]));
-  const files: Record<string, string> = {};
-  for (const path of paths) if (path !== undefined) files[path] = await readFile(path, 'utf8');
-  return files;
 }
 
 function describeListeners({ loaded, ports }: State): string[] {

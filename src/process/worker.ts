@@ -1,12 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
-import { compileGateway, INTERNAL_APPS } from '../config/compile.ts';
-import { loadCustomPolicies } from '../config/custom-policies.ts';
+import { compileGateway } from '../config/compile.ts';
+import { readTypescript } from '../config/typescript-source.ts';
 import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
 import type { Exchange } from '../exchange.ts';
-import { type Gateway, refuse, serve } from '../gateway.ts';
+import { type Gateway, serve } from '../gateway.ts';
 import { type Listener, type ListenerOptions, openListener } from '../listen/listener.ts';
-import { createObservers, type Observers } from './observers.ts';
+import { refuse } from '../respond/refuse.ts';
 import type { Blueprint, Challenges, FromWorker, ToWorker } from './messages.ts';
+import { createObservers, type Observers } from './observers.ts';
 import { UpstreamShelf } from './upstream-shelf.ts';
 
 /** A worker thread of the data plane: it runs whatever Gateway the control plane put into force last. */
@@ -58,7 +59,7 @@ class DataPlane {
         return this.#tell({ type: 'metrics', id: message.id, snapshot: await this.#observers?.snapshot() });
       case 'drain':
         await Promise.all([...this.#posts.values()].map(({ listener }) => listener.drain(message.deadlineMs)));
-        await this.#observers?.close();
+        await this.#observers?.close(undefined);
         return this.#tell({ type: 'drained' });
     }
   }
@@ -67,8 +68,8 @@ class DataPlane {
     const { generation, config } = blueprint;
     const opened = new Map<string, Post>();
     try {
-      const observers = (this.#observers ?? createObservers(config)).following(config);
-      const customPolicies = blueprint.policiesFrom === undefined ? [] : await loadCustomPolicies(blueprint.policiesFrom, generation);
+      const observers = await createObservers(config, blueprint.version, this.#observers);
+      const customPolicies = blueprint.policiesFrom === undefined ? [] : (await readTypescript(blueprint.policiesFrom)).customPolicies;
       this.#upstreams.prepare(generation, blueprint);
       const gateway = compileGateway({
         config,
@@ -109,6 +110,10 @@ class DataPlane {
       if (posts.get(name) !== post) void post.listener.drain(blueprint.config.drain);
     }
     this.#posts = posts;
+    observers.metrics.forgetRoutes();
+    // Requests in flight still write to the log before; it is written out once they are done.
+    const before = this.#observers;
+    if (before !== undefined) setTimeout(() => void before.close(observers), blueprint.config.drain).unref();
     this.#observers = observers;
     this.#blueprint = blueprint;
     this.#prepared = undefined;
@@ -142,9 +147,12 @@ class DataPlane {
   async #open(options: ListenerOptions, gateway: Gateway, observers: Observers): Promise<Post> {
     const listener = await openListener(options, {
       exchange: (exchange: Exchange) => serve(post.gateway, exchange),
-      refuse,
-      connectionOpened: observers.connectionOpened,
-      connectionClosed: observers.connectionClosed,
+      refuse(wire, problem, requestId) {
+        observers.metrics.refused(problem);
+        refuse(wire, problem, requestId);
+      },
+      connectionOpened: observers.metrics.connectionOpened,
+      connectionClosed: observers.metrics.connectionClosed,
     });
     const post: Post = { listener, options, gateway };
     return post;

@@ -48,18 +48,21 @@ export const corsConfig = z
       .describe('Reply header fields scripts may read, beyond those browsers always show.'),
     maxAge: durationOption({ min: 0, max: DAY })
       .prefault('10m')
-      .describe('How long a browser may remember the answer to a preflight, in whole seconds; browsers cut it to 2h or 24h.'),
+      .describe(
+        'How long a browser may remember the answer to a preflight, in whole seconds; browsers cut it to 2h or 24h.',
+      ),
   })
   .superRefine((config, context) => {
     if (!config.origins.includes(ANY_ORIGIN)) return;
     if (config.credentials) {
       const hint = 'list the origins that may use credentials, or leave `credentials` out';
       const message = 'cannot be true where `origins` is *: every site could act as the signed-in user';
-      context.addIssue({ code: 'custom', path: ['credentials'], message, params: { hint } });
+      context.addIssue({ code: 'custom', path: ['credentials'], input: true, message, params: { hint } });
     }
     if (config.origins.length > 1) {
       const hint = 'write * alone, or leave it out and list the origins';
-      context.addIssue({ code: 'custom', path: ['origins'], message: 'names * beside other entries', params: { hint } });
+      const message = 'names * beside other entries';
+      context.addIssue({ code: 'custom', path: ['origins'], input: 'this list', message, params: { hint } });
     }
   })
   .describe('Which other origins may use this API from their scripts (CORS); left out, none.');

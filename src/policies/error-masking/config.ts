@@ -47,7 +47,9 @@ export const errorMaskingConfig = z
     hideHeaders: z
       .array(fieldPattern)
       .prefault(['X-Debug*', 'X-Error*', 'X-Exception*', 'X-Stacktrace*', 'X-Stack-Trace*'])
-      .describe('Header fields of the upstream no client sees, whatever the status; a * at the end stands for any rest.'),
+      .describe(
+        'Header fields of the upstream no client sees, whatever the status; a * at the end stands for any rest.',
+      ),
   })
   .describe('Replaces what an upstream says when it fails (5xx) by a generic problem; the log keeps the facts.');
 

@@ -15,7 +15,9 @@ export const headersConfig = z
         set: fields({ message: 'request', action: 'set' }).describe(
           'Fields the upstream gets, by their names, instead of what the client sent.',
         ),
-        remove: names({ message: 'request', action: 'remove' }).describe('Fields of the client the upstream does not get.'),
+        remove: names({ message: 'request', action: 'remove' }).describe(
+          'Fields of the client the upstream does not get.',
+        ),
       })
       .prefault({})
       .describe('Edits to the request on its way to the upstream.'),
@@ -24,7 +26,9 @@ export const headersConfig = z
         set: fields({ message: 'reply', action: 'set' }).describe(
           'Fields the client gets, by their names, instead of what the upstream sent; problems of the gateway carry them too.',
         ),
-        remove: names({ message: 'reply', action: 'remove' }).describe('Fields of the upstream the client does not get.'),
+        remove: names({ message: 'reply', action: 'remove' }).describe(
+          'Fields of the upstream the client does not get.',
+        ),
       })
       .prefault({})
       .describe('Edits to the reply on its way to the client.'),
@@ -43,7 +47,14 @@ function fields(edit: Edit) {
         const refusal = refuseSetting(name, value, seen, edit);
         if (refusal === undefined) read.push({ name, value });
         // The fault shows the name only: the value may be a secret.
-        else context.issues.push({ code: 'custom', path: [name], input: name, message: refusal.message, params: { hint: refusal.hint } });
+        else
+          context.issues.push({
+            code: 'custom',
+            path: [name],
+            input: name,
+            message: refusal.message,
+            params: { hint: refusal.hint },
+          });
         seen.add(name.toLowerCase());
       }
       return read;
@@ -54,12 +65,18 @@ function fields(edit: Edit) {
 function names(edit: Edit) {
   const name = fieldNameOption().superRefine((lower, context) => {
     const refusal = refuseField(lower, edit);
-    if (refusal !== undefined) context.addIssue({ code: 'custom', message: refusal.message, params: { hint: refusal.hint } });
+    if (refusal !== undefined)
+      context.addIssue({ code: 'custom', message: refusal.message, params: { hint: refusal.hint } });
   });
   return z.array(name).default([]);
 }
 
-function refuseSetting(name: string, value: string, earlier: ReadonlySet<string>, edit: Edit): FieldRefusal | undefined {
+function refuseSetting(
+  name: string,
+  value: string,
+  earlier: ReadonlySet<string>,
+  edit: Edit,
+): FieldRefusal | undefined {
   const named = fieldNameOption().safeParse(name);
   if (!named.success) return NOT_A_NAME;
   if (earlier.has(named.data)) return TWICE;

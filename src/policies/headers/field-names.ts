@@ -32,7 +32,10 @@ const MADE_HERE: FieldRefusal = { message: 'is always made by the gateway', hint
 /** Fields the gateway writes into every request itself (see the forward room); one more beside them would be a second opinion. */
 function madeForRequest(name: string): FieldRefusal | undefined {
   if (name === 'host') {
-    return { message: 'is made by the gateway', hint: "set the upstream's `preserveHost`, or name the host in its target" };
+    return {
+      message: 'is made by the gateway',
+      hint: "set the upstream's `preserveHost`, or name the host in its target",
+    };
   }
   return MADE_FOR_REQUESTS.has(name) ? MADE_HERE : undefined;
 }

@@ -9,7 +9,10 @@ export const ipAccessConfig = z
       .min(1)
       .optional()
       .describe('Blocks of client addresses that may call; left out, every address.'),
-    deny: z.array(cidrOption()).default([]).describe('Blocks of client addresses that may not, even where `allow` has them.'),
+    deny: z
+      .array(cidrOption())
+      .default([])
+      .describe('Blocks of client addresses that may not, even where `allow` has them.'),
   })
   .describe('Which client addresses may call.');
 

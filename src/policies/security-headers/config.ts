@@ -22,7 +22,7 @@ const strictTransportSecurity = z
     if (!config.preload || (config.includeSubDomains && config.maxAge >= 365 * DAY)) return;
     const hint = 'set includeSubDomains: true and a maxAge of 365d or more, or leave `preload` out';
     const message = 'is not accepted by the lists without includeSubDomains and a maxAge of a year';
-    context.addIssue({ code: 'custom', path: ['preload'], message, params: { hint } });
+    context.addIssue({ code: 'custom', path: ['preload'], input: true, message, params: { hint } });
   });
 
 export const securityHeadersConfig = z
@@ -62,7 +62,9 @@ export const securityHeadersConfig = z
       .enum(['same-origin', 'same-site', 'cross-origin'])
       .or(z.literal(false))
       .default('same-origin')
-      .describe('Cross-Origin-Resource-Policy, where the upstream does not set one: who may embed replies without CORS.'),
+      .describe(
+        'Cross-Origin-Resource-Policy, where the upstream does not set one: who may embed replies without CORS.',
+      ),
     permissionsPolicy: fieldValueOption(['camera=(), microphone=()'])
       .or(z.literal(false))
       .default(false)
