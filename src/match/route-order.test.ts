@@ -67,26 +67,26 @@ it('tries each route once at most, though every segment may be literal or parame
 
 /** The precedence of docs and router, spelt out with none of its data structures. */
 describe('a plain matcher agrees on hosts, paths, methods and headers', () => {
-  const segment = fc.constantFrom('a', 'b', '__proto__');
+  const segment = fc.constantFrom('a', '__proto__');
   const entry = fc.record({
-    host: fc.constantFrom(undefined, 'x.a.b', 'a.b', '*.a.b', '*.b'),
+    host: fc.constantFrom(undefined, undefined, 'a.b', '*.a.b', '*.b'),
     method: fc.constantFrom(undefined, 'GET', 'HEAD', 'PUT'),
-    parts: fc.array(fc.oneof(segment, fc.constant('{}')), { maxLength: 3 }),
+    parts: fc.array(fc.oneof(segment, fc.constant('{}')), { maxLength: 2 }),
     end: fc.constantFrom('exact', 'rest', 'prefix', 'slash'),
     header: fc.boolean(),
   });
   const request = fc.record({
-    host: fc.constantFrom('x.a.b', 'y.x.a.b', 'a.b', 'b', 'c'),
+    host: fc.constantFrom('y.x.a.b', 'a.b', 'b'),
     method: fc.constantFrom('GET', 'HEAD', 'PUT', 'POST'),
     path: fc
-      .tuple(fc.array(segment, { maxLength: 4 }), fc.boolean())
+      .tuple(fc.array(segment, { maxLength: 3 }), fc.boolean())
       .map(([parts, slash]) => `/${parts.join('/')}${slash && parts.length > 0 ? '/' : ''}`),
     header: fc.boolean(),
   });
 
   it('on any routes and requests', () => {
     fc.assert(
-      fc.property(fc.array(entry, { maxLength: 14 }), request, (drafts, asked) => {
+      fc.property(fc.array(entry, { maxLength: 30, size: 'max' }), request, (drafts, asked) => {
         const seen = new Set<string>();
         const entries: RouteEntry<string>[] = [];
         for (const draft of drafts) {
