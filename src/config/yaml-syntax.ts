@@ -12,7 +12,7 @@ export function syntaxFaults(
     const lineStart = text.lastIndexOf('\n', error.pos[0] - 1);
     if (lines.has(lineStart)) continue;
     lines.add(lineStart);
-    faults.push({ path: [], offset: error.pos[0], ...explain(error) });
+    faults.push({ path: [], offset: error.pos[0], ...explain(error, text) });
     // After the first few the parser mostly reports its own confusion.
     if (faults.length >= MOST) break;
   }
@@ -28,13 +28,19 @@ export function syntaxFaults(
   return faults;
 }
 
-function explain(error: YAMLError): { readonly message: string; readonly hint: string | undefined } {
+function explain(error: YAMLError, text: string): { readonly message: string; readonly hint: string | undefined } {
+  // Inside { … } YAML takes the brace of an unquoted reference for one of its own.
+  if (text.slice(error.pos[0] - 1, error.pos[0] + 1) === REFERENCE) {
+    return { message: 'a reference inside { } or [ ] stands without quotes', hint: `write "${REFERENCE}env:NAME}"` };
+  }
   const known = EXPLANATIONS.get(error.code);
   if (known !== undefined) return known;
   // The parser's messages may quote the text from the fault on; its first line says enough.
   const sentence = (error.message.split('\n')[0] ?? '').slice(0, 120);
   return { message: `is not YAML: ${sentence}`, hint: undefined };
 }
+
+const REFERENCE = '$'.concat('{');
 
 const MOST = 20;
 
