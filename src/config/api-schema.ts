@@ -23,7 +23,7 @@ export function apiSchema(known: KnownPolicies) {
     .array(route)
     .default([])
     .describe(
-      "Settings for parts of the API, replacing the API's own; the rest under `path` stays published with the API's settings.",
+      "Settings for parts of the API. A policy named here replaces the API's settings of it as a whole; the rest under `path` stays published with the API's settings.",
     );
   return withPolicies({ ...apiShape, routes }, known);
 }

@@ -249,6 +249,18 @@ test('faults have a form for machines', async () => {
   });
 });
 
+test('brackets without end are a fault, not the end of the process', async () => {
+  for (const text of [
+    '['.repeat(200_000),
+    '{a: '.repeat(200_000),
+    'a:\n'.repeat(5),
+    '- '.repeat(200_000),
+    '? '.repeat(100_000),
+  ]) {
+    assert.ok((await faultsOf(text)).length > 0);
+  }
+});
+
 test('ten thousand routes load, and so do their faults', async () => {
   const routes = (method: string) =>
     Array.from({ length: 10_000 }, (_, index) => `      - { match: "${method} /r${index}/{id}", cors: false }`).join(

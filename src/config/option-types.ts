@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { isToken } from '../lib/http-fields.ts';
 import { parseSocketAddress } from '../lib/network-address.ts';
 import { suggest } from '../lib/suggest.ts';
+import { isPrototypeKey } from './source.ts';
 
 /** What an option type answers for a text it does not take. */
 export interface Refusal {
@@ -131,6 +132,7 @@ export function readMethods(text: string): { readonly value: readonly string[] |
 function refuseField(name: string, value: string, earlier: Readonly<Record<string, string>>): Refusal | undefined {
   if (!isToken(name))
     return { message: 'is not a header field name', hint: 'write letters, digits and -, such as x-api-version' };
+  if (isPrototypeKey(name.toLowerCase())) return { message: 'cannot be a key', hint: 'choose another name' };
   if (Object.hasOwn(earlier, name.toLowerCase())) {
     return { message: 'is given twice: case does not count in field names', hint: 'keep one of them' };
   }

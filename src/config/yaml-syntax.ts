@@ -10,7 +10,7 @@ export function syntaxFaults(
   const lines = new Set<number>();
   for (const error of [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])) {
     const lineStart = text.lastIndexOf('\n', error.pos[0] - 1);
-    if (lines.has(lineStart)) continue;
+    if (lines.has(lineStart) || (faults.length > 0 && STRAY.test(error.message))) continue;
     lines.add(lineStart);
     faults.push({ path: [], offset: error.pos[0], ...explain(error, text) });
     // After the first few the parser mostly reports its own confusion.
@@ -35,12 +35,15 @@ function explain(error: YAMLError, text: string): { readonly message: string; re
   }
   const known = EXPLANATIONS.get(error.code);
   if (known !== undefined) return known;
-  // The parser's messages may quote the text from the fault on; its first line says enough.
-  const sentence = (error.message.split('\n')[0] ?? '').slice(0, 120);
+  // The text a message quotes may be a secret, and the source line is shown below it anyway where it may be.
+  const sentence = (error.message.split('\n')[0] ?? '').replace(STRAY, '').slice(0, 120);
   return { message: `is not YAML: ${sentence}`, hint: undefined };
 }
 
 const REFERENCE = '$'.concat('{');
+
+/** How the parser speaks of what it finds once it has lost the thread, and in general of text it quotes. */
+const STRAY = / in YAML stream: .*$/s;
 
 const MOST = 20;
 

@@ -27,9 +27,15 @@ export interface TargetRefusal {
  * The asterisk form comes out as the path `*`. `maxBytes` bounds the target as sent.
  */
 export function canonicalTarget(raw: string, maxBytes: number): ReadTarget | TargetRefusal {
-  if (raw.length > maxBytes) return { code: 'target-too-long', reason: `a target of ${raw.length} bytes where ${maxBytes} are allowed` };
+  if (raw.length > maxBytes)
+    return { code: 'target-too-long', reason: `a target of ${raw.length} bytes where ${maxBytes} are allowed` };
   if (raw.charCodeAt(0) === SLASH) return read(raw, undefined, undefined);
-  if (raw === '*') return { target: { path: '*', query: undefined, encodedDelimiters: false }, scheme: undefined, authority: undefined };
+  if (raw === '*')
+    return {
+      target: { path: '*', query: undefined, encodedDelimiters: false },
+      scheme: undefined,
+      authority: undefined,
+    };
   const absolute = ABSOLUTE_FORM.exec(raw);
   if (absolute === null) return refusal('neither a path nor an absolute http or https URL');
   const rest = absolute[3] ?? '';
@@ -40,7 +46,8 @@ function read(origin: string, scheme: string | undefined, authority: string | un
   const mark = origin.indexOf('?');
   const rawPath = mark < 0 ? origin : origin.slice(0, mark);
   const query = mark < 0 ? undefined : origin.slice(mark + 1);
-  if (query !== undefined && !QUERY.test(query)) return refusal('the query holds an octet that must be percent-encoded');
+  if (query !== undefined && !QUERY.test(query))
+    return refusal('the query holds an octet that must be percent-encoded');
 
   // Most targets hold nothing that could need work; one expression tells.
   let path = rawPath;
@@ -63,7 +70,8 @@ function canonicalPath(raw: string): { readonly path: string; readonly encodedDe
     const code = raw.charCodeAt(at);
     if (code !== PERCENT) {
       const kept = PATH_CHARACTERS[code];
-      if (kept === undefined) return refusal(`the path holds ${JSON.stringify(raw[at])}, which must be percent-encoded`);
+      if (kept === undefined)
+        return refusal(`the path holds ${JSON.stringify(raw[at])}, which must be percent-encoded`);
       path += kept;
       continue;
     }
@@ -89,24 +97,19 @@ function canonicalPath(raw: string): { readonly path: string; readonly encodedDe
   return { path, encodedDelimiters: encodedDelimiters || TWICE_ENCODED.test(path) };
 }
 
-/** What is wrong with a segment of a path whose escapes are canonical; undefined where nothing is. */
+/** What is wrong with the segments of a path whose escapes are canonical; undefined where nothing is. */
 function oddSegment(path: string): string | undefined {
   if (path.includes('//')) return 'an empty path segment';
-  if (!path.includes('/.')) return undefined;
-  for (let at = path.indexOf('/.'); at >= 0; at = path.indexOf('/.', at + 1)) {
-    let end = at + 2;
-    if (path.charCodeAt(end) === DOT) end += 1;
-    const next = path.charCodeAt(end);
-    // `..;a=b` is a dot segment to servers that strip path parameters (Envoy CVE-2026-73551).
-    if (end === path.length || next === SLASH || next === SEMICOLON) return 'a dot segment';
-  }
-  return undefined;
+  // Servers that strip path parameters see an empty segment in `/;x/`.
+  if (path.includes('/;')) return 'a path segment of nothing but parameters';
+  return path.includes('.') && DOT_SEGMENT.test(path) ? 'a dot segment' : undefined;
 }
 
 /** How many escapes from `at` on make one character of UTF-8 (RFC 3629 §4); 0 where they make none. */
 function utf8Length(raw: string, at: number): number {
   const first = hexOctet(raw, at + 1);
-  const length = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+  const length =
+    first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
   for (let index = 1; index < length; index += 1) {
     const octet = raw.charCodeAt(at + 3 * index) === PERCENT ? hexOctet(raw, at + 3 * index + 1) : -1;
     const low = index === 1 ? (first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80) : 0x80;
@@ -137,9 +140,12 @@ function refusal(reason: string): TargetRefusal {
 }
 
 const SLASH = 0x2f;
-const DOT = 0x2e;
-const SEMICOLON = 0x3b;
 const PERCENT = 0x25;
+/**
+ * `.` or `..` between any two of what some server takes for a delimiter. Encoded delimiters count even where a route opts in to
+ * them, since `..%2F` is no name but a climb; so do path parameters (`..;a=b`, Envoy CVE-2026-73551).
+ */
+const DOT_SEGMENT = /(?:\/|%2F|%5C)\.{1,2}(?:$|[/;]|%(?:2F|5C|3B|3F|23))/;
 const HEX = '0123456789ABCDEF';
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?#]*)(.*)$/is;
 const UNRESERVED = /^[A-Za-z0-9\-._~]$/;

@@ -36,7 +36,7 @@ export function editDistance(a: string, b: string, atLeast = Number.POSITIVE_INF
     beforeLast = last;
     last = current;
   }
-  return at(last, b.length);
+  return Math.min(at(last, b.length), atLeast);
 }
 
 function at(row: readonly number[], column: number): number {

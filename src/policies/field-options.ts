@@ -35,6 +35,7 @@ export function methodOption() {
 export function fieldValueOption(examples: string[]) {
   return z
     .string()
+    .min(1)
     .meta({ examples })
     .superRefine((text, context) => {
       if (isFieldValue(text)) return;
