@@ -4,7 +4,7 @@ import { repeatedNames } from './check-names.ts';
 import type { Path } from './faults.ts';
 import type { ApiPart, ConfigParts } from './parse.ts';
 import { routeName } from './route-name.ts';
-import type { Findings } from './semantic.ts';
+import type { Findings } from './semantic-findings.ts';
 
 /** APIs: the names they use, who may call them, and the listeners that carry them. */
 export function checkApis(parts: ConfigParts, findings: Findings): void {

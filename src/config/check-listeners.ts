@@ -11,7 +11,7 @@ import { repeatedNames } from './check-names.ts';
 import type { Path } from './faults.ts';
 import type { ListenerConfig } from './listener-schema.ts';
 import type { ConfigParts } from './parse.ts';
-import type { Findings, SemanticOptions } from './semantic.ts';
+import type { Findings, SemanticOptions } from './semantic-findings.ts';
 
 /** Listeners: their addresses, their TLS, and whom they admit. */
 export function checkListeners(parts: ConfigParts, options: SemanticOptions, findings: Findings): void {

@@ -8,7 +8,7 @@ import { apiSchema } from './api-schema.ts';
 import { checkRoutes } from './check-routes.ts';
 import { listenerSchema } from './listener-schema.ts';
 import type { ConfigParts } from './parse.ts';
-import type { Findings } from './semantic.ts';
+import type { Findings } from './semantic-findings.ts';
 
 const schema = apiSchema({ builtIn: [], custom: [] });
 const listener = listenerSchema.parse({ name: 'public', address: '127.0.0.1:0' });

@@ -4,7 +4,7 @@ import type { Path } from './faults.ts';
 import { INTERNAL_PAGES } from './internal-pages.ts';
 import type { ApiPart, ConfigParts } from './parse.ts';
 import { routeName } from './route-name.ts';
-import type { Findings } from './semantic.ts';
+import type { Findings } from './semantic-findings.ts';
 
 /**
  * Routes that take the same requests. Two with the same listener, host, path shape, header conditions and method are

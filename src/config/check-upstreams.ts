@@ -1,6 +1,6 @@
 import type { Path } from './faults.ts';
 import type { ConfigParts } from './parse.ts';
-import type { Findings } from './semantic.ts';
+import type { Findings } from './semantic-findings.ts';
 import type { UpstreamConfig } from './upstream-schema.ts';
 
 /** Upstreams: the named ones and those written inside APIs and routes. */

@@ -90,8 +90,8 @@ describe('the router', () => {
   it('agrees with a plain matcher on any routes and paths', () => {
     const segment = fc.constantFrom('a', 'b', 'c');
     const pattern = fc
-      .array(fc.oneof(segment, fc.constant('{x}')), { minLength: 1, maxLength: 4 })
-      .map((parts) => `/${parts.join('/')}`);
+      .array(fc.oneof(segment, fc.constant('{}')), { minLength: 1, maxLength: 4 })
+      .map((parts) => `/${parts.map((part, at) => (part === '{}' ? `{p${at}}` : part)).join('/')}`);
     const path = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join('/')}`);
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), path, (patterns, wanted) => {
@@ -114,7 +114,9 @@ describe('the router', () => {
 function matchesPlainly(pattern: string, path: string): boolean {
   const parts = pattern.split('/');
   const segments = path.split('/');
-  return parts.length === segments.length && parts.every((part, index) => part === '{x}' || part === segments[index]);
+  return (
+    parts.length === segments.length && parts.every((part, index) => part.startsWith('{') || part === segments[index])
+  );
 }
 
 /** At the first segment where they differ, the literal goes first. */
@@ -122,5 +124,5 @@ function byLiteralFirst(a: string, b: string): number {
   const left = a.split('/');
   const right = b.split('/');
   const at = left.findIndex((part, index) => part !== right[index]);
-  return left[at] === '{x}' ? 1 : -1;
+  return left[at]?.startsWith('{') ? 1 : -1;
 }
