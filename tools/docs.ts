@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { configJsonSchema } from '../src/config/json-schema.ts';
 import { type MarkedPart, replaceParts } from './marked-part.ts';
 import { optionTable, type SchemaNode } from './option-table.ts';
-import { orderTable, type PolicyFolder, phaseTable, policyFolders } from './policy-docs.ts';
+import { orderTable, type PolicyFolder, phaseTable, policyFolders, policyValuesPage } from './policy-docs.ts';
 import { problemDocFaults, problemTable } from './problem-docs.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -58,7 +58,9 @@ async function documents(): Promise<readonly GeneratedDocument[]> {
     ]),
     { ...marked('docs/problems.md', [{ name: 'problems', text: problemTable() }]), lacks: problemDocFaults },
     ...folders.map(({ folder, name, options }) =>
-      marked(`src/policies/${folder}/README.md`, [{ name: 'options', text: optionTable(options, { path: name }) }]),
+      marked(`src/policies/${folder}/README.md`, [
+        { name: 'options', text: optionTable(options, { path: name, valuesPage: policyValuesPage }) },
+      ]),
     ),
   ];
 }
@@ -81,22 +83,33 @@ function configurationParts(schema: SchemaNode, folders: readonly PolicyFolder[]
   const route = itemsOf(api.properties?.['routes']);
   const section = (name: string): MarkedPart => ({
     name: `options ${name}`,
-    text: optionTable({ properties: { [name]: optionOf(schema, name) }, required: schema.required ?? [] }, { path: '' }),
+    text: optionTable(
+      { properties: { [name]: optionOf(schema, name) }, required: schema.required ?? [] },
+      { path: '', valuesPage: '' },
+    ),
   });
   const policyTables = folders.map(({ folder, name, options }) => {
     const about = `${options.description ?? ''} [More](../src/policies/${folder}/README.md).`.trim();
-    return `### ${name}\n\n${about}\n\n${optionTable(options, { path: name })}`;
+    return `### ${name}\n\n${about}\n\n${optionTable(options, { path: name, valuesPage: '' })}`;
   });
   return [
-    { name: 'options file', text: optionTable(schema, { path: '', elsewhere: sections }) },
+    { name: 'options file', text: optionTable(schema, { path: '', elsewhere: sections, valuesPage: '' }) },
     ...['listeners', 'log', 'tracing', 'upstreams'].map(section),
     {
       name: 'options apis',
-      text: optionTable(api, { path: 'apis[]', elsewhere: new Set(['upstream', 'routes', 'policies', ...policies]) }),
+      text: optionTable(api, {
+        path: 'apis[]',
+        elsewhere: new Set(['upstream', 'routes', 'policies', ...policies]),
+        valuesPage: '',
+      }),
     },
     {
       name: 'options routes',
-      text: optionTable(route, { path: 'routes[]', elsewhere: new Set(['upstream', 'policies', ...policies]) }),
+      text: optionTable(route, {
+        path: 'routes[]',
+        elsewhere: new Set(['upstream', 'policies', ...policies]),
+        valuesPage: '',
+      }),
     },
     { name: 'options policies', text: policyTables.join('\n\n') },
   ];

@@ -16,5 +16,5 @@ function replacePart(document: string, { name, text }: MarkedPart): string {
   const to = document.indexOf(end, from);
   if (from < 0 || to < 0) throw new Error(`the markers ${start} and ${end} are missing`);
   if (document.indexOf(start, from + 1) >= 0) throw new Error(`the marker ${start} stands there twice`);
-  return `${document.slice(0, from + start.length)}\n${text}\n${document.slice(to)}`;
+  return `${document.slice(0, from + start.length)}\n\n${text}\n\n${document.slice(to)}`;
 }

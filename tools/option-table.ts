@@ -20,6 +20,8 @@ export interface TablePlan {
   readonly path: string;
   /** Keys that have a row, but whose own options stand in another table. */
   readonly elsewhere?: ReadonlySet<string>;
+  /** The page that explains how values are written, seen from the page of the table; empty where it is that page. */
+  readonly valuesPage: string;
 }
 
 /** The Markdown table of every option below a node, one a row, in the order of the schema. */
@@ -30,16 +32,18 @@ export function optionTable(node: SchemaNode, plan: TablePlan): string {
 }
 
 function rowsBelow(node: SchemaNode, plan: TablePlan): readonly string[] {
-  const { path, elsewhere } = plan;
+  const { path, elsewhere, valuesPage } = plan;
   const required = new Set(node.required ?? []);
   const own = Object.entries(node.properties ?? {}).flatMap(([key, option]) => {
     const at = path === '' ? key : `${path}.${key}`;
-    const row = `| \`${at}\` | ${cell(typeOf(option))} | ${cell(defaultOf(option, required.has(key)))} | ${cell(option.description ?? '')} |`;
-    return [row, ...(elsewhere?.has(key) ? [] : rowsBelow(option, { path: at }))];
+    const row = `| \`${at}\` | ${cell(typeOf(option).replaceAll('(#values)', `(${valuesPage}#values)`))} | ${cell(defaultOf(option, required.has(key)))} | ${cell(option.description ?? '')} |`;
+    return [row, ...(elsewhere?.has(key) ? [] : rowsBelow(option, { path: at, valuesPage }))];
   });
-  const items = node.items === undefined ? [] : rowsBelow(node.items, { path: `${path}[]` });
-  const named = isNode(node.additionalProperties) ? rowsBelow(node.additionalProperties, { path: `${path}.<name>` }) : [];
-  const either = (node.anyOf ?? []).flatMap((alternative) => rowsBelow(alternative, { path }));
+  const items = node.items === undefined ? [] : rowsBelow(node.items, { path: `${path}[]`, valuesPage });
+  const named = isNode(node.additionalProperties)
+    ? rowsBelow(node.additionalProperties, { path: `${path}.<name>`, valuesPage })
+    : [];
+  const either = (node.anyOf ?? []).flatMap((alternative) => rowsBelow(alternative, { path, valuesPage }));
   return [...own, ...items, ...named, ...either];
 }
 

@@ -13,6 +13,9 @@ export interface PolicyFolder {
   readonly options: SchemaNode;
 }
 
+/** Where the README of a policy finds how values are written. */
+export const policyValuesPage = '../../../docs/configuration.md';
+
 /** Every policy there is a folder for, in the order of the road; those that are not registered yet come last. */
 export async function policyFolders(root: string): Promise<readonly PolicyFolder[]> {
   const directory = join(root, 'src/policies');
@@ -28,7 +31,8 @@ function placeOf({ name }: PolicyFolder): number {
   return place < 0 ? order.length : place;
 }
 
-async function readPolicy(directory: string, folder: string): Promise<PolicyFolder> {
+/** Reads the options of `src/policies/<folder>/config.ts`, which exports them under the policy's name. */
+export async function readPolicy(directory: string, folder: string): Promise<PolicyFolder> {
   const name = folder.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
   const module: Readonly<Record<string, unknown>> = await import(join(directory, folder, 'config.ts'));
   const schema = module[`${name}Config`];

@@ -25,13 +25,13 @@ export function problemDocFaults(document: string): readonly string[] {
     ...Object.keys(catalogue).flatMap((code) => {
       const text = sections.get(code);
       if (text === undefined) return [`problem ${code} has no section "### ${code}"`];
-      const unanswered = QUESTIONS.filter((question) => !new RegExp(`^${escape(question)} \\S`, 'm').test(text));
+      const unanswered = QUESTIONS.filter((question) => !new RegExp(`^${escapePattern(question)} \\S`, 'm').test(text));
       return unanswered.map((question) => `the section on problem ${code} has no paragraph ${question}`);
     }),
     ...unknown.map((code) => `there is a section on ${code}, which is no problem of the catalogue`),
   ];
 }
 
-function escape(text: string): string {
+function escapePattern(text: string): string {
   return text.replace(/[*.]/g, '\\$&');
 }

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 export type ReadFile = (path: string) => Promise<Uint8Array>;
 
 /** Bytes of a configuration file, or of a file it names. Beyond it lies a mistake: /dev/zero, a log, a database. */
-export const LARGEST_FILE = 4 * 2 ** 20;
+const LARGEST_FILE = 4 * 2 ** 20;
 
 /** Reads a regular file, at most one byte more than the limit: enough for the caller to see that it is too large. */
 export async function readRegularFile(path: string): Promise<Uint8Array> {

@@ -36,7 +36,7 @@ export const corsConfig = z
       .describe('Whether scripts may send cookies and the like, and read what comes back; not together with `*`.'),
     methods: z
       .array(method)
-      .default(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
+      .prefault(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
       .describe('Methods scripts may use; browsers always allow GET, HEAD and POST.'),
     headers: z
       .array(fieldNameOption())
@@ -44,7 +44,7 @@ export const corsConfig = z
       .describe('Request header fields scripts may set, beyond those browsers always allow.'),
     exposeHeaders: z
       .array(fieldNameOption())
-      .default([])
+      .prefault([])
       .describe('Reply header fields scripts may read, beyond those browsers always show.'),
     maxAge: durationOption({ min: 0, max: DAY })
       .prefault('10m')

@@ -68,7 +68,7 @@ function names(edit: Edit) {
     if (refusal !== undefined)
       context.addIssue({ code: 'custom', message: refusal.message, params: { hint: refusal.hint } });
   });
-  return z.array(name).default([]);
+  return z.array(name).prefault([]);
 }
 
 function refuseSetting(

@@ -11,7 +11,7 @@ export const ipAccessConfig = z
       .describe('Blocks of client addresses that may call; left out, every address.'),
     deny: z
       .array(cidrOption())
-      .default([])
+      .prefault([])
       .describe('Blocks of client addresses that may not, even where `allow` has them.'),
   })
   .describe('Which client addresses may call.');
