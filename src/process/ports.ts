@@ -14,7 +14,11 @@ export async function fixPorts(
   for (const listener of config.listeners) {
     const port = listener.address.port !== 0 ? listener.address.port : (known.get(listener.name) ?? (await freePort(listener.address.host)));
     ports.set(listener.name, port);
-    listeners.push({ ...listener, address: { ...listener.address, port } });
+    const redirect = listener.redirectHttpFrom;
+    const redirectName = `${listener.name} redirect`;
+    if (redirect?.port === 0) ports.set(redirectName, known.get(redirectName) ?? (await freePort(redirect.host)));
+    const redirectHttpFrom = redirect && { ...redirect, port: ports.get(redirectName) ?? redirect.port };
+    listeners.push({ ...listener, address: { ...listener.address, port }, redirectHttpFrom });
   }
   return { config: { ...config, listeners }, ports };
 }
