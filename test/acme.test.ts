@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
@@ -21,12 +21,13 @@ import {
 import type { Certificate } from '../src/certificates/certificate-pair.ts';
 import { offersAcmeTls } from '../src/certificates/client-hello.ts';
 import { renewalDue } from '../src/certificates/kept-certificate.ts';
+import { skipBecause, skipUnless } from './support/require-tool.ts';
 
 // A real ACME server (caddy's acme_server) validates against plain Node servers on loopback. It looks at the ports
 // the RFCs fix, 80 and 443, so this needs leave to bind them.
-const unmet = await unmetNeed();
+const unmet = skipUnless('caddy') || (await unboundPort());
 
-describe('ACME against caddy', { skip: unmet ?? false, timeout: 60_000 }, () => {
+describe('ACME against caddy', { skip: unmet, timeout: 60_000 }, () => {
   let caddy: Caddy;
   before(async () => {
     caddy = await startCaddy();
@@ -350,23 +351,19 @@ async function answers(url: string, root: string): Promise<boolean> {
 }
 
 /** Why these tests cannot run here, in words for whoever reads the skip; undefined where they can. */
-async function unmetNeed(): Promise<string | undefined> {
-  try {
-    execFileSync('caddy', ['version'], { stdio: 'ignore', timeout: 20_000 });
-  } catch {
-    return 'caddy is not installed (Debian: apt-get install caddy); it is the ACME server of these tests';
-  }
+/** The ports where an ACME server validates must be free. */
+async function unboundPort(): Promise<false | string> {
   for (const port of [80, 443]) {
     const server = createServer();
     try {
       await listen(server, port);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      return `port ${port} of 127.0.0.1, where an ACME server validates, cannot be bound: ${reason}`;
+      return skipBecause(`port ${port} of 127.0.0.1, where an ACME server validates, cannot be bound: ${reason}`);
     }
     await new Promise((done) => server.close(done));
   }
-  return undefined;
+  return false;
 }
 
 async function freePort(): Promise<number> {

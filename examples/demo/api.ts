@@ -132,7 +132,10 @@ function refuseMethod(response: ServerResponse, allowed: string): void {
 /** Takes 3 seconds, or as many as asked for, up to 300. */
 function answerLate(response: ServerResponse, asked: string | null): void {
   const seconds = wholeNumber(asked ?? '3');
-  if (seconds === undefined || seconds > 300) return answer(response, 400, { error: 'seconds is 0 to 300' });
+  if (seconds === undefined || seconds > 300) {
+    answer(response, 400, { error: 'seconds is 0 to 300' });
+    return;
+  }
   const timer = setTimeout(() => answer(response, 200, { waited: seconds }), seconds * 1_000);
   response.on('close', () => clearTimeout(timer));
 }

@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { get } from 'node:https';
+import { get } from 'node:http';
 import { createServer } from 'node:net';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DemoApi, startDemoApi } from './api.ts';
 
 const root = join(import.meta.dirname, '../..');
 const configPath = join(import.meta.dirname, 'sallyport.yaml');
-const caFile = join(import.meta.dirname, '.sallyport/dev-ca/ca.pem');
+const dataDir = resolve(import.meta.dirname, process.env['DEMO_DATA_DIR'] ?? '.sallyport');
+const caFile = join(dataDir, 'dev-ca/ca.pem');
 
 /** The ports of sallyport.yaml, with the variables that move them. */
 const ports = [
@@ -23,7 +23,9 @@ async function main(): Promise<number> {
   const taken = await takenPorts();
   if (taken.length > 0) {
     for (const { port, use, variable } of taken) {
-      console.error(`Port ${port} (${use}) is taken. Choose another: ${variable}=${port + 10_000} npm start`);
+      console.error(
+        `Port ${port} (${use}) is taken. Choose another: ${variable}=${port < 50_000 ? port + 10_000 : port - 10_000} npm start`,
+      );
     }
     return 1;
   }
@@ -70,7 +72,7 @@ function stopOnSignal(gateway: ChildProcess, over: AbortController): { toStop: b
   return asked;
 }
 
-/** True once /readyz says so, false where the wait is over before. The CA's certificate appears while the gateway starts. */
+/** True once /readyz says so, false where the wait is over before. */
 async function readyUnless(over: AbortSignal): Promise<boolean> {
   while (!over.aborted) {
     if (await isReady()) return true;
@@ -79,31 +81,33 @@ async function readyUnless(over: AbortSignal): Promise<boolean> {
   return false;
 }
 
-async function isReady(): Promise<boolean> {
-  const ca = await readFile(caFile, 'utf8').catch(() => undefined);
-  if (ca === undefined) return false;
-  return new Promise((resolve) => {
-    get({ host: '127.0.0.1', port: ports[2].port, path: '/readyz', ca, agent: false }, (reply) => {
+function isReady(): Promise<boolean> {
+  return new Promise((answer) => {
+    get({ host: '127.0.0.1', port: ports[2].port, path: '/readyz', agent: false }, (reply) => {
       reply.resume();
-      resolve(reply.statusCode === 200);
-    }).on('error', () => resolve(false));
+      answer(reply.statusCode === 200);
+    }).on('error', () => answer(false));
   });
 }
 
 function welcome(): string {
   const here = relative(process.cwd(), caFile);
-  const curl = `curl --cacert ${here.includes(' ') ? `'${here}'` : here}`;
+  const curl = `curl --cacert ${shellWord(here)}`;
   const [https, , internal] = ports;
   return `
 The gateway stands in front of the demo API. Try, in another terminal:
 
   ${curl} https://localhost:${https.port}/v1/widgets
   ${curl} -i https://localhost:${https.port}/v1/error
-  ${curl} https://localhost:${internal.port}/metrics
+  curl http://127.0.0.1:${internal.port}/metrics
 
 The first goes through to the API. The second fails in there: the API tells too much, the gateway does not.
 The third is for you alone. What the gateway logs follows below; Ctrl-C ends both.
 `;
+}
+
+function shellWord(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 async function takenPorts(): Promise<readonly (typeof ports)[number][]> {

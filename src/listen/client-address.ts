@@ -19,7 +19,10 @@ export function readClientAddress(fields: RequestFields, peer: string, isTrusted
 
 /** The scheme the client used, as the nearest proxy tells it; undefined where it says none or nonsense. */
 export function readForwardedScheme(fields: RequestFields): 'http' | 'https' | undefined {
-  const scheme = fields.forwardedProto?.slice(fields.forwardedProto.lastIndexOf(',') + 1).trim().toLowerCase();
+  const scheme = fields.forwardedProto
+    ?.slice(fields.forwardedProto.lastIndexOf(',') + 1)
+    .trim()
+    .toLowerCase();
   return scheme === 'http' || scheme === 'https' ? scheme : undefined;
 }
 

@@ -88,7 +88,11 @@ export class Http1Connection implements Session, WireOwner {
   }
 
   isLast(): boolean {
-    return this.#post.draining || this.#fault !== undefined || this.connection.requests >= this.#post.limits.requestsPerConnection;
+    return (
+      this.#post.draining ||
+      this.#fault !== undefined ||
+      this.connection.requests >= this.#post.limits.requestsPerConnection
+    );
   }
 
   finished(wire: Http1Wire): void {
@@ -166,7 +170,8 @@ export class Http1Connection implements Session, WireOwner {
 
   drain(): void {
     const fresh = this.connection.requests === 0 && this.socket.bytesRead > 0;
-    if (this.#current === undefined && this.#waiting.length === 0 && !this.#tunnel && !this.#closing && !fresh) this.cut();
+    if (this.#current === undefined && this.#waiting.length === 0 && !this.#tunnel && !this.#closing && !fresh)
+      this.cut();
   }
 
   closed(): void {
@@ -188,7 +193,8 @@ export class Http1Connection implements Session, WireOwner {
         this.cut();
       }
     } else if (awaitsBody(current.request)) {
-      if (this.#isStuck(this.socket.bytesRead, now, this.#post.limits.bodyIdleTimeout)) this.#endCurrent(current, BODY_STALLED);
+      if (this.#isStuck(this.socket.bytesRead, now, this.#post.limits.bodyIdleTimeout))
+        this.#endCurrent(current, BODY_STALLED);
     } else {
       this.#since = -1;
     }
@@ -251,7 +257,9 @@ const LINGER = 2000;
 
 const BODY_STALLED = new Problem('request-timeout', { detail: 'The request body stopped arriving.' });
 const HEAD_STALLED = new Problem('request-timeout', { detail: 'The request head did not arrive in time.' });
-const HEAD_TOO_LARGE = new Problem('headers-too-large', { detail: 'The request head has more bytes than this listener takes.' });
+const HEAD_TOO_LARGE = new Problem('headers-too-large', {
+  detail: 'The request head has more bytes than this listener takes.',
+});
 const EXTENSIONS_TOO_LARGE = new Problem('body-too-large', { detail: 'The chunk extensions are too large.' });
 const UNKNOWN_METHOD = new Problem('not-implemented', { detail: 'The request method is not known.' });
 const MALFORMED = new Problem('bad-request', { detail: 'The request is no well-formed HTTP/1.1 message.' });

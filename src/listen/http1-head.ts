@@ -16,7 +16,12 @@ export interface Arrival {
 }
 
 /** Makes sense of the head of an HTTP/1.x request, or refuses it. Node's parser has seen to the grammar; here is what it lets through. */
-export function readHttp1Head(request: Http1Request, wire: Wire, upgrade: 'websocket' | undefined, arrival: Arrival): RequestHead | Problem {
+export function readHttp1Head(
+  request: Http1Request,
+  wire: Wire,
+  upgrade: 'websocket' | undefined,
+  arrival: Arrival,
+): RequestHead | Problem {
   const { post, connection } = arrival;
   const httpVersion = request.httpVersion;
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return BAD_VERSION;
@@ -27,7 +32,8 @@ export function readHttp1Head(request: Http1Request, wire: Wire, upgrade: 'webso
   if (fields instanceof Problem) return fields;
   const body = readFraming(fields, httpVersion);
   if (body instanceof Problem) return body;
-  if (fields.expect !== undefined && httpVersion === '1.1' && fields.expect.toLowerCase() !== '100-continue') return BAD_EXPECTATION;
+  if (fields.expect !== undefined && httpVersion === '1.1' && fields.expect.toLowerCase() !== '100-continue')
+    return BAD_EXPECTATION;
 
   const origin = readOrigin(fields, arrival);
   if (origin instanceof Problem) return origin;
@@ -109,14 +115,25 @@ const NO_BODY = -1;
 const NOT_OFFERED = new Problem('not-implemented', { detail: 'CONNECT and TRACE are not offered here.' });
 const BAD_VERSION = new Problem('bad-request', { detail: 'The HTTP version is none of 1.0, 1.1 and 2.' });
 const NO_HOST = new Problem('ambiguous-host', { detail: 'The request has no Host field.' });
-export const BAD_HOST = new Problem('ambiguous-host', { detail: 'The Host of the request is no plain host with an optional port.' });
-const OTHER_HOST = new Problem('ambiguous-host', { detail: 'The request target and the Host field name different hosts.' });
-const OTHER_SCHEME = new Problem('ambiguous-host', { detail: 'The request target names another scheme than the one it came by.' });
-export const BAD_ASTERISK = new Problem('ambiguous-target', { detail: 'The target * is for OPTIONS only.' });
-const BAD_EXPECTATION = new Problem('expectation-failed', { detail: 'The only expectation that can be met is 100-continue.' });
-const BAD_FORWARDING = new Problem('bad-request', {
-  detail: 'The address of the client cannot be told from Forwarded and X-Forwarded-For: they are malformed or disagree.',
+export const BAD_HOST = new Problem('ambiguous-host', {
+  detail: 'The Host of the request is no plain host with an optional port.',
 });
-const TWO_LENGTHS = new Problem('bad-request', { detail: 'The request has both Content-Length and Transfer-Encoding.' });
+const OTHER_HOST = new Problem('ambiguous-host', {
+  detail: 'The request target and the Host field name different hosts.',
+});
+const OTHER_SCHEME = new Problem('ambiguous-host', {
+  detail: 'The request target names another scheme than the one it came by.',
+});
+export const BAD_ASTERISK = new Problem('ambiguous-target', { detail: 'The target * is for OPTIONS only.' });
+const BAD_EXPECTATION = new Problem('expectation-failed', {
+  detail: 'The only expectation that can be met is 100-continue.',
+});
+const BAD_FORWARDING = new Problem('bad-request', {
+  detail:
+    'The address of the client cannot be told from Forwarded and X-Forwarded-For: they are malformed or disagree.',
+});
+const TWO_LENGTHS = new Problem('bad-request', {
+  detail: 'The request has both Content-Length and Transfer-Encoding.',
+});
 const BAD_CODING = new Problem('bad-request', { detail: 'The only transfer coding taken is chunked, in HTTP/1.1.' });
 const BAD_LENGTH = new Problem('bad-request', { detail: 'The Content-Length is no plain decimal number.' });

@@ -32,7 +32,6 @@ Object.defineProperty(Http1Request.prototype, 'headers', {
   get(this: Http1Request) {
     return this.announcesBody ? WITH_BODY : WITHOUT_BODY;
   },
-  set: undefined,
 });
 
 function announcesBody(raw: readonly string[]): boolean {

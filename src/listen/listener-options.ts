@@ -27,6 +27,9 @@ export interface ListenerOptions {
   readonly limits: ListenerLimits;
 }
 
+/** What one bound port needs; a listener has one or, with a redirect, two. */
+export type PortOptions = Omit<ListenerOptions, 'redirect'>;
+
 /** A plain port beside a TLS one that sends browsers there. */
 export interface RedirectOptions {
   readonly host: string;

@@ -34,7 +34,8 @@ function ipv4(bytes: Uint8Array): string {
 
 function ipv6(bytes: Uint8Array): string {
   const groups: string[] = [];
-  for (let at = FIXED; at < FIXED + 16; at += 2) groups.push((((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)).toString(16));
+  for (let at = FIXED; at < FIXED + 16; at += 2)
+    groups.push((((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)).toString(16));
   return groups.join(':');
 }
 

@@ -38,7 +38,8 @@ export function replyTrailers(trailers: readonly string[] | undefined): readonly
   for (let at = 0; at + 1 < trailers.length; at += 2) {
     const name = trailers[at] as string; // at < length
     const value = trailers[at + 1] as string; // at + 1 < length
-    if (TOKEN.test(name) && !UNSAFE.test(value) && !isHopByHop(name) && !NO_TRAILER.has(name.toLowerCase())) kept.push(name, value);
+    if (TOKEN.test(name) && !UNSAFE.test(value) && !isHopByHop(name) && !NO_TRAILER.has(name.toLowerCase()))
+      kept.push(name, value);
   }
   return kept.length === 0 ? undefined : kept;
 }
@@ -65,4 +66,12 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const UNSAFE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** RFC 9110 §6.5.1: what frames, routes or authenticates must not come late. */
-const NO_TRAILER = new Set(['authorization', 'content-encoding', 'content-length', 'content-range', 'content-type', 'host', 'set-cookie']);
+const NO_TRAILER = new Set([
+  'authorization',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'host',
+  'set-cookie',
+]);

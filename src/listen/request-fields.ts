@@ -165,9 +165,14 @@ const SAFE_NAME = /^[A-Za-z0-9-]+$/;
 const UNSAFE_VALUE = /[^\t\x20-\x7e]/;
 
 // Made once: a flood of bad requests builds no objects.
-const TOO_MANY = new Problem('headers-too-large', { detail: 'The request has more header fields than this listener takes.' });
-const BAD_VALUE = new Problem('bad-request', { detail: 'A header field has a character outside of printable US-ASCII; encode it.' });
+const TOO_MANY = new Problem('headers-too-large', {
+  detail: 'The request has more header fields than this listener takes.',
+});
+const BAD_VALUE = new Problem('bad-request', {
+  detail: 'A header field has a character outside of printable US-ASCII; encode it.',
+});
 const SECOND_HOST = new Problem('ambiguous-host', { detail: 'The request has more than one Host field.' });
 const DUPLICATE = new Problem('bad-request', {
-  detail: 'A field that may stand once stands twice: Authorization, Content-Length, Content-Type, Expect or Transfer-Encoding.',
+  detail:
+    'A field that may stand once stands twice: Authorization, Content-Length, Content-Type, Expect or Transfer-Encoding.',
 });

@@ -58,7 +58,7 @@ export function createMetrics(): Metrics {
     }
     const method = METHODS.has(exchange.method) ? exchange.method : 'OTHER';
     const status = reply?.status ?? 0;
-    const key = method + status;
+    const key = `${method}${status}${exchange.listener.name}`;
     let sums = ofRoute.get(key);
     if (sums === undefined) {
       sums = newSeries(exchange, method, status);

@@ -6,7 +6,6 @@ import { readCertificateFiles } from '../certificates/certificate-files.ts';
 import type { Certificate } from '../certificates/certificate-pair.ts';
 import { type DevCa, openDevCa } from '../certificates/dev-ca.ts';
 import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
-import type { TlsMaterial } from '../listen/listener.ts';
 import type { Log } from '../observe/log.ts';
 import type { Challenges, Materials } from './messages.ts';
 
@@ -40,13 +39,13 @@ export class CertificateStore {
 
   /** Reads what the listeners need. Rejects where a file cannot be served; nothing is changed then. */
   async materials(config: GatewayConfig): Promise<Materials> {
-    const materials: Record<string, TlsMaterial> = {};
+    const materials: Record<string, Materials[string]> = {};
     for (const listener of config.listeners) {
       if (listener.tls === 'none') continue;
       const certificates = await this.#certificates(config, listener, listener.tls);
       this.expiries.set(listener.name, new Date(Math.min(...certificates.map((certificate) => certificate.notAfter.getTime()))));
       materials[listener.name] = {
-        certificates: certificates.map(({ cert, key, names }) => ({ cert, key, names: [...names] })),
+        certificates: certificates.map(({ cert, key, names }) => ({ cert, key, names })),
         clientCa: listener.tls.clientCa === undefined ? undefined : await readFile(listener.tls.clientCa, 'utf8'),
         minVersion: listener.tls.minVersion,
       };

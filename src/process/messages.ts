@@ -1,7 +1,7 @@
-import type { AcmeChallengeCertificate, TlsMaterial } from '../listen/listener.ts';
+import type { AcmeChallengeCertificate, TlsMaterial } from '../listen/listener-options.ts';
 
 /** TLS material by listener name, read by the control plane; private keys never leave this process. */
-export type Materials = Readonly<Record<string, TlsMaterial>>;
+export type Materials = Readonly<Record<string, Omit<TlsMaterial, 'acmeAlpn' | 'ticketKeys'>>>;
 
 /** Answers to ACME challenges under way (RFC 8555 §8.3, RFC 8737). */
 export interface Challenges {

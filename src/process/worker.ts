@@ -4,7 +4,8 @@ import { readTypescript } from '../config/typescript-source.ts';
 import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Gateway, serve } from '../gateway.ts';
-import { type Listener, type ListenerOptions, openListener } from '../listen/listener.ts';
+import { type Listener, openListener } from '../listen/listener.ts';
+import type { ListenerOptions } from '../listen/listener-options.ts';
 import { refuse } from '../respond/refuse.ts';
 import type { Blueprint, Challenges, FromWorker, ToWorker } from './messages.ts';
 import { createObservers, type Observers } from './observers.ts';
@@ -180,7 +181,7 @@ function listenerOptions(listener: ListenerConfig, blueprint: Blueprint<GatewayC
     host: listener.address.host,
     port: listener.address.port,
     reusePort: true,
-    tls: material === undefined ? undefined : { ...material, acmeAlpn: [...challenges.alpn], ticketKeys: Buffer.from(blueprint.ticketKeys) },
+    tls: material === undefined ? undefined : { ...material, acmeAlpn: challenges.alpn, ticketKeys: blueprint.ticketKeys },
     redirect:
       listener.redirectHttpFrom === undefined
         ? undefined

@@ -1,0 +1,257 @@
+import { connect, type TLSSocket } from 'node:tls';
+
+/** HTTP/2 written by hand (RFC 9113): what a well-behaved client library would refuse to send. */
+
+export const FRAME = { data: 0, headers: 1, priority: 2, reset: 3, settings: 4, push: 5, ping: 6, goAway: 7, windowUpdate: 8, continuation: 9 } as const;
+export const FLAG = { endStream: 1, ack: 1, endHeaders: 4, padded: 8, priority: 32 } as const;
+
+export interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
+
+/** Any frame at all: nothing is checked. */
+export function frame(type: number, flags: number, stream: number, payload: Buffer | string = EMPTY): Buffer {
+  const body = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
+  const bytes = Buffer.alloc(9 + body.length);
+  bytes.writeUIntBE(body.length, 0, 3);
+  bytes[3] = type;
+  bytes[4] = flags;
+  bytes.writeUInt32BE(stream, 5);
+  body.copy(bytes, 9);
+  return bytes;
+}
+
+export function headersFrame(stream: number, block: Buffer, { endStream = true, endHeaders = true } = {}): Buffer {
+  return frame(FRAME.headers, (endStream ? FLAG.endStream : 0) | (endHeaders ? FLAG.endHeaders : 0), stream, block);
+}
+
+export function dataFrame(stream: number, data: string | Buffer, { endStream = true } = {}): Buffer {
+  return frame(FRAME.data, endStream ? FLAG.endStream : 0, stream, data);
+}
+
+export function resetFrame(stream: number, code = 8): Buffer {
+  return frame(FRAME.reset, 0, stream, uint32(code));
+}
+
+export function windowUpdateFrame(stream: number, increment: number): Buffer {
+  return frame(FRAME.windowUpdate, 0, stream, uint32(increment));
+}
+
+/** `settings`: identifier → value. */
+export function settingsFrame(settings: Readonly<Record<number, number>> = {}): Buffer {
+  const entries = Object.entries(settings);
+  const payload = Buffer.alloc(entries.length * 6);
+  entries.forEach(([identifier, value], at) => {
+    payload.writeUInt16BE(Number(identifier), at * 6);
+    payload.writeUInt32BE(value, at * 6 + 2);
+  });
+  return frame(FRAME.settings, 0, 0, payload);
+}
+
+export function priorityFrame(stream: number, dependsOn: number, weight = 16): Buffer {
+  return frame(FRAME.priority, 0, stream, Buffer.concat([uint32(dependsOn), Buffer.from([weight])]));
+}
+
+/** A header block of literals without indexing and without Huffman coding (RFC 7541 §6.2.2): any bytes can stand in it. */
+export function headerBlock(fields: readonly (readonly [name: string, value: string])[]): Buffer {
+  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), hpackString(name), hpackString(value)]));
+}
+
+/** One literal that is also put into the dynamic table (§6.2.1); 0xbe refers to it as long as nothing newer is put in. */
+export function indexedLiteral(name: string, value: string): Buffer {
+  return Buffer.concat([Buffer.from([0x40]), hpackString(name), hpackString(value)]);
+}
+
+/** The pseudo-headers of a request. */
+export function requestFields(path: string, method = 'GET', authority = 'localhost'): [string, string][] {
+  return [
+    [':method', method],
+    [':scheme', 'https'],
+    [':authority', authority],
+    [':path', path],
+  ];
+}
+
+export interface Http2Reply {
+  /** 0 where none came. */
+  readonly status: number;
+  readonly body: string;
+  /** The stream was reset, or the connection ended before the reply was complete. */
+  readonly broken: boolean;
+}
+
+/** A connection that has exchanged prefaces and keeps the frames that come in. */
+export class RawHttp2 {
+  readonly socket: TLSSocket;
+  /** The latest ones; a flood of replies does not fill the memory of the test. */
+  readonly frames: Frame[] = [];
+  closed = false;
+  #rest: Buffer = EMPTY;
+  readonly #watchers = new Set<() => void>();
+
+  constructor(socket: TLSSocket) {
+    this.socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.closed = true;
+      this.#notify();
+    });
+  }
+
+  get isOver(): boolean {
+    return this.closed || this.frames.some((each) => each.type === FRAME.goAway);
+  }
+
+  write(...parts: readonly Buffer[]): boolean {
+    return this.closed || !this.socket.writable ? true : this.socket.write(Buffer.concat(parts));
+  }
+
+  /** The same, and waits where the other side does not keep up. Resolves with false once the connection is over. */
+  async send(...parts: readonly Buffer[]): Promise<boolean> {
+    if (!this.write(...parts)) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 5_000);
+        this.socket.once('drain', resolve).once('close', resolve);
+        timer.unref();
+      });
+    }
+    return !this.isOver;
+  }
+
+  /** Resolves with whether the condition came to hold in time, or at once when the connection closes. */
+  until(condition: () => boolean, withinMs = 10_000): Promise<boolean> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!condition() && !this.closed) return;
+        clearTimeout(timer);
+        this.#watchers.delete(check);
+        resolve(condition());
+      };
+      const timer = setTimeout(() => {
+        this.#watchers.delete(check);
+        resolve(condition());
+      }, withinMs);
+      this.#watchers.add(check);
+      check();
+    });
+  }
+
+  /** What became of a stream. */
+  async reply(stream: number, withinMs = 5_000): Promise<Http2Reply> {
+    const own = (): Frame[] => this.frames.filter((each) => each.stream === stream);
+    const isEnd = (each: Frame): boolean => each.type === FRAME.reset || ((each.type === FRAME.data || each.type === FRAME.headers) && (each.flags & FLAG.endStream) !== 0);
+    await this.until(() => own().some(isEnd) || this.isOver, withinMs);
+    const frames = own();
+    const head = frames.find((each) => each.type === FRAME.headers);
+    const body = Buffer.concat(frames.filter((each) => each.type === FRAME.data).map((each) => each.payload)).toString('latin1');
+    const whole = frames.some((each) => isEnd(each) && each.type !== FRAME.reset);
+    return { status: head === undefined ? 0 : statusOf(head.payload), body, broken: !whole };
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    while (bytes.length >= 9) {
+      const length = bytes.readUIntBE(0, 3);
+      if (bytes.length < 9 + length) break;
+      this.frames.push({ type: bytes[3] ?? 0, flags: bytes[4] ?? 0, stream: bytes.readUInt32BE(5) & 0x7fffffff, payload: Buffer.from(bytes.subarray(9, 9 + length)) });
+      bytes = bytes.subarray(9 + length);
+    }
+    this.#rest = bytes;
+    if (this.frames.length > 20_000) this.frames.splice(0, 10_000);
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}
+
+export interface Http2Target {
+  readonly port: number;
+  readonly ca: string;
+}
+
+/** Connects and sends the preface; `settings` as in `settingsFrame`. Header compression is turned off, so that replies can be read. */
+export async function openHttp2(target: Http2Target, settings: Readonly<Record<number, number>> = {}): Promise<RawHttp2> {
+  const connection = await openSilent(target);
+  connection.write(PREFACE, settingsFrame({ 1: 0, ...settings }));
+  await connection.until(() => connection.frames.some((each) => each.type === FRAME.settings && each.flags === 0));
+  connection.write(frame(FRAME.settings, FLAG.ack, 0));
+  return connection;
+}
+
+/** A connection that has agreed on h2 and sent nothing yet. */
+export function openSilent(target: Http2Target): Promise<RawHttp2> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port: target.port, host: '127.0.0.1', ca: target.ca, servername: 'localhost', ALPNProtocols: ['h2'] });
+    socket.once('error', reject);
+    socket.once('secureConnect', () => {
+      socket.off('error', reject);
+      resolve(new RawHttp2(socket));
+    });
+  });
+}
+
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
+export function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function hpackString(text: string): Buffer {
+  const bytes = Buffer.from(text, 'latin1');
+  return Buffer.concat([hpackLength(bytes.length), bytes]);
+}
+
+/** An integer with a prefix of 7 bits (RFC 7541 §5.1). */
+function hpackLength(value: number): Buffer {
+  if (value < 127) return Buffer.from([value]);
+  const bytes = [127];
+  let rest = value - 127;
+  for (; rest >= 128; rest >>= 7) bytes.push((rest & 127) | 128);
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+/** Reads the `:status` a reply's header block begins with; the server was told not to use a dynamic table. */
+function statusOf(block: Buffer): number {
+  let at = 0;
+  while (((block[at] ?? 0) & 0xe0) === 0x20) at += 1; // a size update of the table
+  const first = block[at] ?? 0;
+  if (first >= 0x88 && first <= 0x8e) return [200, 204, 206, 304, 400, 404, 500][first - 0x88] ?? 0;
+  // A literal whose name is any of the static table's `:status` entries, 8–14.
+  const nameIndex = first & (first >= 0x40 ? 0x3f : 0x0f);
+  if (nameIndex < 8 || nameIndex > 14) return 0;
+  const length = block[at + 1] ?? 0;
+  const value = block.subarray(at + 2, at + 2 + (length & 0x7f));
+  return Number((length & 0x80) === 0 ? value.toString('latin1') : huffmanDigits(value));
+}
+
+/** RFC 7541 Appendix B has 0–2 in five bits and 3–9 in six. */
+function huffmanDigits(bytes: Buffer): string {
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  let text = '';
+  for (let at = 0; text.length < 3 && at + 5 <= bits.length; ) {
+    const short = Number.parseInt(bits.slice(at, at + 5), 2);
+    if (short < 3) {
+      text += short;
+      at += 5;
+    } else {
+      text += Number.parseInt(bits.slice(at, at + 6), 2) - 22;
+      at += 6;
+    }
+  }
+  return text;
+}
