@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..');
 /** Node's own `--test` takes minutes to notice what hangs; no test of ours needs as long as this. */
 const TEST_TIMEOUT_MS = 15 * 60_000;
 
-const patterns = ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/*.test.ts', 'test/**/*.test.ts'];
+const patterns = ['src/**/*.test.ts', 'examples/**/*.test.ts', 'tools/**/*.test.ts', 'bench/*.test.ts', 'test/**/*.test.ts'];
 
 /**
  * `npm test [-- path… --node-option…]`: says what it found on this machine, then hands over to Node's test runner, whose
@@ -40,7 +40,7 @@ function explainNode(): boolean {
   const major = Number.parseInt(process.versions.node, 10);
   console.log(`Node ${process.versions.node} (${process.execPath})`);
   if (major === 26) return true;
-  const remedy = 'npm ci puts the pinned Node 26 into node_modules/.bin, and npm test runs with that';
+  const remedy = 'npm install puts the pinned Node 26 into node_modules/.bin, and npm test runs with that';
   console.log(`  This is not the Node 26 this project pins: ${remedy}. Run them in that order.`);
   return major >= 24;
 }

@@ -47,7 +47,7 @@ describe('the demo API', () => {
   it('creates, shows, replaces and deletes a widget', async () => {
     const created = await call('POST', '/widgets', { name: 'Cog', colour: 'red', price: 5 });
     assert.equal(created.status, 201);
-    const path = created.headers.get('location') ?? '';
+    const path = new URL(created.headers.get('location') ?? '', `${api.url}/widgets`).pathname;
     assert.match(path, /^\/widgets\/\d+$/);
     const id = Number(path.slice('/widgets/'.length));
     assert.deepEqual((await call('GET', path)).json, { id, name: 'Cog', colour: 'red', price: 5 });

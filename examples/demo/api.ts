@@ -95,7 +95,8 @@ async function handleWidgets({ request, response, store }: Call, query: URLSearc
   if ('error' in input) return answer(response, input.status, { error: input.error });
   const widget = store.create(input);
   if (widget === undefined) return answer(response, 507, { error: 'no room for another widget' });
-  response.setHeader('Location', `/widgets/${widget.id}`);
+  // Relative to the request, so that it holds wherever a gateway publishes this (RFC 9110 §10.2.2).
+  response.setHeader('Location', `widgets/${widget.id}`);
   answer(response, 201, widget);
 }
 

@@ -91,7 +91,8 @@ function isReady(): Promise<boolean> {
 }
 
 function welcome(): string {
-  const here = relative(process.cwd(), caFile);
+  const near = relative(process.cwd(), caFile);
+  const here = near.startsWith('..') ? caFile : near;
   const curl = `curl --cacert ${shellWord(here)}`;
   const [https, , internal] = ports;
   return `

@@ -39,7 +39,8 @@ export async function forward(exchange: Exchange, plan: ForwardPlan): Promise<Re
       }
     }
     if (exchange.aborted) {
-      pool.onFree(connection);
+      if (exchange.upgrade === undefined) pool.onFree(connection);
+      else connection.destroy(new Error('the client went away')); // a connection made for an upgrade is never shared
       return new Problem('bad-request', { internal: 'the client went away before its request was sent' });
     }
     const answer = await transact(exchange, plan, pool, connection);

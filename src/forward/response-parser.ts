@@ -211,7 +211,7 @@ export class ResponseParser {
 
   #trailers(bytes: Buffer): Buffer {
     const held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    if (held.length >= 2 && held[0] === CR && held[1] === LF) {
+    if (held.subarray(0, 2).equals(CRLF)) {
       this.#held = EMPTY;
       this.#finish(undefined, held.length > 2);
       return EMPTY;
@@ -235,6 +235,8 @@ export class ResponseParser {
     const at = all.indexOf(delimiter);
     if (at < 0 ? all.length > limit + delimiter.length : at > limit) throw new BadResponse(`${what} of more than ${limit} bytes`);
     if (at < 0) {
+      // Lines that end in LF alone would never complete it, and the client would wait in vain.
+      if (BARE_LF.test(all.toString('latin1'))) throw new BadResponse(`a bare LF in the ${what}`);
       this.#held = Buffer.from(all); // a copy: the caller's buffer is only lent
       return { text: undefined, rest: EMPTY };
     }
@@ -244,11 +246,10 @@ export class ResponseParser {
 }
 
 const EMPTY = Buffer.alloc(0);
-const CR = 13;
-const LF = 10;
 const CRLF = Buffer.from('\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 const CHUNK_SIZE_LINE = /^([0-9a-fA-F]{1,13})[ \t]*(?:;[\t\x20-\x7e]*)?$/;
+const BARE_LF = /(?<!\r)\n/;
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the octets a field may not hold (RFC 9110 §5.5)
 const ILLEGAL_IN_HEAD = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n|\n[ \t]/;

@@ -99,6 +99,13 @@ export class Http1Connection implements Session, WireOwner {
     if (this.#current !== wire) return;
     this.#current = undefined;
     this.#since = -1;
+    if (wire.isLast) {
+      // What the client sent behind it was read already, perhaps by other rules than ours. Node closes the connection.
+      this.#closing = true;
+      this.#waiting = NONE;
+      this.linger();
+      return;
+    }
     // Node gives the socket to the next response only after this call.
     if (this.#waiting.length > 0 || this.#fault !== undefined) process.nextTick(() => this.#next());
     else if (this.#post.draining) process.nextTick(() => this.drain());

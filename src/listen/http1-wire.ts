@@ -41,6 +41,11 @@ export class Http1Wire implements Wire {
     this.#close = close;
   }
 
+  /** Whether the reply has said that the connection ends with it. */
+  get isLast(): boolean {
+    return this.#close;
+  }
+
   get hasBegun(): boolean {
     return this.#state >= BEGUN;
   }

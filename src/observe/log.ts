@@ -1,6 +1,8 @@
 import { ecsFormat } from '@elastic/ecs-pino-format';
-import { type DestinationStream, type LoggerOptions, pino } from 'pino';
+import { type LoggerOptions, pino } from 'pino';
 import { errorFacts } from './error-facts.ts';
+import { createLineWriter, MAX_LINE_BYTES } from './line-writer.ts';
+import { wholeLine } from './whole-line.ts';
 
 export interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -15,67 +17,62 @@ export interface Log {
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
   readonly format: LogOptions['format'];
-  /** Lines that were dropped because their reader did not keep up. */
+  /** The least severe lines that are written. */
+  readonly level: LogOptions['level'];
+  /** Lines that were dropped because their reader did not keep up or was gone. */
   readonly dropped: number;
   /** Settles when everything logged so far is written. */
   flush(): Promise<void>;
-  /** Writes everything logged so far; nothing may be logged after it. */
+  /** Writes everything logged so far, giving up on a stuck reader after two seconds. */
   close(): Promise<void>;
 }
 
-/** A pipe takes a write of this size whole (POSIX PIPE_BUF), so the lines of several threads never mix. */
-const MAX_WRITE_BYTES = 4096;
-const FLUSH_EVERY_MS = 100;
-/** Bytes of log kept for a reader that is behind; more are dropped and counted. */
-const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
-
-/** Opens the log of one thread. Lines are gathered and written asynchronously, at the latest after a tenth of a second. */
+/**
+ * Opens the log of one thread: a JSON line an event, written whole and asynchronously, at the latest after a tenth of a second.
+ * An error under the key `err` is told in full, with its credentials redacted.
+ */
 export function createLog(options: LogOptions): Log {
-  const destination = pino.destination({
-    dest: options.destination ?? 1,
-    sync: false,
-    minLength: MAX_WRITE_BYTES - 1,
-    maxWrite: MAX_WRITE_BYTES,
-    maxLength: MAX_BACKLOG_BYTES,
-  });
-  let dropped = 0;
-  destination.on('drop', () => {
-    dropped += 1;
-  });
-  destination.on('error', () => {
-    dropped += 1; // a closed pipe must not end the gateway
-  });
-  const flusher = setInterval(() => destination.flush(), FLUSH_EVERY_MS).unref();
-
-  const flush = (): Promise<void> => new Promise((resolve) => destination.flush(() => resolve()));
-  const logger = pino(settings(options), destination as DestinationStream); // pino.destination is one; its type lacks the name
+  const writer = createLineWriter(options.destination ?? 1);
+  const logger = pino(settings(options), { write: (line) => writer.write(wholeLine(line, MAX_LINE_BYTES)) });
+  const told = options.format === 'ecs' ? ecsFacts : plainFacts;
   return {
-    debug: (facts, message) => logger.debug(facts, message),
-    info: (facts, message) => logger.info(facts, message),
-    warn: (facts, message) => logger.warn(facts, message),
-    error: (facts, message) => logger.error(facts, message),
+    debug: (facts, message) => logger.debug(told(facts), message),
+    info: (facts, message) => logger.info(told(facts), message),
+    warn: (facts, message) => logger.warn(told(facts), message),
+    error: (facts, message) => logger.error(told(facts), message),
     format: options.format,
+    level: options.level,
     get dropped() {
-      return dropped;
+      return writer.dropped;
     },
-    flush,
-    async close() {
-      clearInterval(flusher);
-      await flush();
-    },
+    flush: writer.flush,
+    close: writer.close,
   };
 }
 
 function settings(options: LogOptions): LoggerOptions {
   if (options.format === 'ecs') {
     // The format's own options are typed for a pino without exactOptionalPropertyTypes.
-    return { ...(ecsFormat({ convertErr: true, apmIntegration: false, serviceName: 'sallyport' }) as LoggerOptions), level: options.level };
+    const format = ecsFormat({ convertErr: false, convertReqRes: false, apmIntegration: false, serviceName: 'sallyport' }) as LoggerOptions;
+    return { ...format, level: options.level };
   }
   return {
     level: options.level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (level) => ({ level }) },
-    serializers: { err: errorFacts },
   };
+}
+
+function plainFacts(facts: object): object {
+  return 'err' in facts ? { ...facts, err: errorFacts(facts.err) } : facts;
+}
+
+/** Facts of our own go under `sallyport`, so that none of them is taken for a field of the schema; a line of the access log is in it already. */
+function ecsFacts(facts: object): object {
+  if ('event' in facts) return facts;
+  if (!('err' in facts)) return { sallyport: facts };
+  const { err, ...own } = facts;
+  const { type, message, code, stack, ...causes } = errorFacts(err);
+  return { error: { type, message, code, stack_trace: stack }, sallyport: { ...own, ...causes } };
 }

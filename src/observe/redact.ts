@@ -2,35 +2,63 @@
 export const REDACTED = '[redacted]';
 
 /**
- * Hides the values of the named query parameters, whatever their case and also where their names are percent-encoded.
- * Everything else stays byte for byte.
+ * Hides the values of the named query parameters, whatever their case, also where their names are percent-encoded or in brackets
+ * (`user[password]`), and whatever looks like a credential in any other. Everything else stays byte for byte.
  */
 export function createQueryRedactor(names: readonly string[]): (query: string) => string {
   const hidden = new Set(names.map((name) => name.toLowerCase()));
+
+  function redactPair(pair: string): string {
+    const equals = pair.indexOf('=');
+    if (equals < 0) return pair;
+    const name = pair.slice(0, equals);
+    return isHidden(name, hidden) ? `${name}=${REDACTED}` : pair;
+  }
+
+  // Some servers end a parameter at `;` too (HTML 4 §B.2.2).
   return function redactQuery(query) {
-    return query
-      .split('&')
-      .map((pair) => {
-        const equals = pair.indexOf('=');
-        if (equals < 0) return pair;
-        return hidden.has(decodedName(pair.slice(0, equals))) ? `${pair.slice(0, equals)}=${REDACTED}` : pair;
-      })
-      .join('&');
+    return redactText(query.replace(/[^&;]+/g, redactPair));
   };
 }
 
-/** Hides credentials in free text: error messages of upstreams and libraries may quote what they were sent. */
+/**
+ * Hides credentials in free text: messages of upstreams and libraries may quote what they were sent. Known are authorization
+ * schemes, JWTs, the userinfo of URLs, cookies, private keys, and values behind telling names such as `password=`.
+ */
 export function redactText(text: string): string {
-  return text.replace(CREDENTIALS, (_match, scheme: string) => `${scheme} ${REDACTED}`).replace(JWT, REDACTED).replace(USERINFO, `//${REDACTED}@`);
+  return MAYBE_SECRET.test(text)
+    ? text
+        .replace(PRIVATE_KEY, REDACTED)
+        .replace(COOKIES, `$1${REDACTED}`)
+        .replace(CREDENTIALS, `$1 ${REDACTED}`)
+        .replace(JWT, REDACTED)
+        .replace(USERINFO, `//${REDACTED}@`)
+        .replace(NAMED, `$1${REDACTED}`)
+    : text;
 }
 
-const CREDENTIALS = /\b(Bearer|Basic|DPoP|Digest|Token)\s+[A-Za-z0-9\-._~+/=]{6,}/gi;
-const JWT = /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g;
-const USERINFO = /\/\/[^/\s@]+@/g;
+/** True for all that the expressions below could match; most texts need no more than this one look. */
+const MAYBE_SECRET = /eyJ|@|PRIVATE KEY|cookie|bearer|basic|dpop|digest|token|passw|secret|api|authorization/i;
+const PRIVATE_KEY = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?/g;
+const COOKIES = /\b((?:set-)?cookie["']?\s{0,8}[:=]\s{0,8})[^\r\n]+/gi;
+const CREDENTIALS = /\b(Bearer|Basic|DPoP|Digest|Token)(?:\s|%20|\+){1,8}[A-Za-z0-9\-._~+/=%]{6,}/gi;
+/** Also a part of one: a text may have been cut within it. */
+const JWT = /\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}/g;
+/** Up to the last @ of the authority: a password may hold one too. */
+const USERINFO = /\/\/[^/\s?#]*@/g;
+const NAMED =
+  /((?:password|passwd|secret|api[_-]?key|(?:access|refresh|id|auth|session|csrf)[_-]?token|authorization)["']?\s{0,8}[:=]\s{0,8}["']?)(?!\[redacted\]|(?:Bearer|Basic|DPoP|Digest|Token) \[redacted\])[^\s"'&;,]+/gi;
+
+function isHidden(name: string, hidden: ReadonlySet<string>): boolean {
+  const plain = decodedName(name);
+  if (hidden.has(plain)) return true;
+  return plain.includes('[') && plain.split(/[[\]]+/).some((part) => hidden.has(part));
+}
 
 function decodedName(name: string): string {
+  if (!name.includes('%') && !name.includes('+')) return name.toLowerCase();
   try {
-    return decodeURIComponent(name.replaceAll('+', ' ')).toLowerCase();
+    return decodeURIComponent(name.replaceAll('+', ' ')).trim().toLowerCase();
   } catch {
     return name.toLowerCase();
   }

@@ -40,10 +40,19 @@ function acceptableState(tracestate: string | undefined): string | undefined {
   if (tracestate === undefined || tracestate.length > MAX_STATE_CHARACTERS) return undefined;
   const members = tracestate.split(',');
   if (members.length > MAX_STATE_MEMBERS) return undefined;
-  return members.every((member) => STATE_MEMBER.test(member)) ? tracestate : undefined;
+  const keys = new Set<string>();
+  for (const member of members) {
+    const trimmed = member.trim();
+    if (trimmed === '') continue; // empty members are allowed (§3.3.1.1)
+    const key = STATE_MEMBER.exec(trimmed)?.[1];
+    if (key === undefined || keys.has(key)) return undefined;
+    keys.add(key);
+  }
+  return keys.size === 0 ? undefined : tracestate;
 }
 
-const STATE_MEMBER = /^[ \t]*(?:[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256})?[ \t]*$/;
+/** §3.3.1.3: a plain key, or `tenant@system`; values are printable ASCII without `,` and `=`. */
+const STATE_MEMBER = /^([a-z0-9][a-z0-9_\-*/]{0,240}(?:@[a-z][a-z0-9_\-*/]{0,13})?|[a-z0-9][a-z0-9_\-*/]{241,255})=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/;
 
 /** Random bytes are drawn a few kilobytes at a time: a call to the system for each id would cost more than the rest of it. */
 const pool = Buffer.alloc(4096);
