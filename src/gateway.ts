@@ -48,7 +48,8 @@ export async function serve(gateway: Gateway, exchange: Exchange): Promise<void>
       answer = outcome instanceof Promise ? await outcome : outcome;
       if (answer instanceof Problem) exchange.deniedBy = route.requestHookPolicies[at];
     }
-    if (answer === undefined) answer = route.forward === undefined ? new Problem('no-route') : await forward(exchange, route.forward);
+    if (answer === undefined)
+      answer = route.forward === undefined ? new Problem('no-route') : await forward(exchange, route.forward);
 
     reply = answer instanceof Problem ? problemReply(exchange, answer) : answer;
     await runReplyHooks(route, exchange, reply);
@@ -62,7 +63,8 @@ export async function serve(gateway: Gateway, exchange: Exchange): Promise<void>
 
 function match(gateway: Gateway, exchange: Exchange): { route: Route; refusal: Problem | undefined } {
   const routes = gateway.listeners.get(exchange.listener.name);
-  if (routes === undefined) throw new Error(`listener ${exchange.listener.name} is not part of configuration ${gateway.generation}`);
+  if (routes === undefined)
+    throw new Error(`listener ${exchange.listener.name} is not part of configuration ${gateway.generation}`);
   const found = routes.router.match(exchange.host, exchange.method, exchange.target.path, exchange.headers);
   if (found === undefined) return { route: routes.unmatched, refusal: undefined };
   if ('allowed' in found) {

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
@@ -91,8 +92,10 @@ apis:
 
   describe('over HTTP/2 and TLS', () => {
     let session: ClientHttp2Session;
-    before(() => {
+    before(async () => {
       session = connectHttp2(`https://localhost:${tlsPort}`, { ca });
+      await once(session, 'connect');
+      session.setLocalWindowSize(16 * MIB); // else one stream that is not read would use up the connection's window
     });
     after(() => session.close());
 
@@ -404,10 +407,10 @@ async function say(socket: WebSocket, message: string | Buffer): Promise<unknown
 }
 
 /** Says three things, each only after the one before came back: neither side may wait for the other's end. */
-async function converse(to: NodeJS.WritableStream, from: NodeJS.ReadableStream | Promise<IncomingMessage>, head: Promise<unknown>): Promise<void> {
+async function converse(to: Writable, from: Readable | Promise<IncomingMessage>, head: Promise<unknown>): Promise<void> {
   to.write('part 0;');
   await head;
-  const reply = await from;
+  const reply: Readable = await from;
   let text = '';
   reply.setEncoding('utf8').on('data', (part: string) => {
     text += part;
@@ -422,7 +425,7 @@ async function converse(to: NodeJS.WritableStream, from: NodeJS.ReadableStream |
 }
 
 /** Waits for that many events; they come at a pace of one each 50 ms, so more than two at once were held back. */
-async function takeEvents(stream: NodeJS.ReadableStream, number: number): Promise<void> {
+async function takeEvents(stream: Readable, number: number): Promise<void> {
   let taken = 0;
   for (; taken < number; ) {
     const [part]: string[] = await once(stream, 'data');
@@ -432,13 +435,13 @@ async function takeEvents(stream: NodeJS.ReadableStream, number: number): Promis
   }
 }
 
-async function tallyStream(stream: NodeJS.ReadableStream): Promise<Tally> {
+async function tallyStream(stream: Readable): Promise<Tally> {
   const tally = newTally();
   for await (const part of stream) count(tally, Buffer.from(part as Uint8Array)); // no encoding was set
   return tally;
 }
 
-async function textOfStream(stream: NodeJS.ReadableStream): Promise<string> {
+async function textOfStream(stream: Readable): Promise<string> {
   let text = '';
   for await (const part of stream.setEncoding('utf8')) text += part;
   return text;

@@ -91,9 +91,7 @@ function isReady(): Promise<boolean> {
 }
 
 function welcome(): string {
-  const near = relative(process.cwd(), caFile);
-  const here = near.startsWith('..') ? caFile : near;
-  const curl = `curl --cacert ${shellWord(here)}`;
+  const curl = `curl --cacert ${shellWord(hereOf(caFile))}`;
   const [https, , internal] = ports;
   return `
 The gateway stands in front of the demo API. Try, in another terminal:
@@ -104,7 +102,17 @@ The gateway stands in front of the demo API. Try, in another terminal:
 
 The first goes through to the API. The second fails in there: the API tells too much, the gateway does not.
 The third is for you alone. What the gateway logs follows below; Ctrl-C ends both.
+
+Change ${shellWord(hereOf(configPath))} and save it: the gateway takes it up by itself. To see the road of a request:
+
+  npx node ${shellWord(hereOf(join(root, 'src/main.ts')))} explain GET /v1/widgets/3 --config ${shellWord(hereOf(configPath))}
 `;
+}
+
+/** A path as one would type it here. */
+function hereOf(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') ? path : near;
 }
 
 function shellWord(text: string): string {

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import { explainRequest, type Explanation } from '../config/explain.ts';
-import { renderFaults } from '../config/faults.ts';
+import { type Explanation, explainRequest } from '../config/explain.ts';
+import { faultsToJson, renderFaults } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
+import type { GatewayConfig } from '../config/schema.ts';
 import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
 import type { ProgramFacts } from './program.ts';
 
@@ -18,8 +19,14 @@ export async function explain(options: ExplainOptions, facts: ProgramFacts): Pro
   const { out, err } = facts.terminal;
   const loaded = await loadConfig(resolve(options.config), { env: facts.env, dev: options.dev });
   if (!loaded.ok) {
-    err(renderFaults(options.config, loaded.faults).trimEnd());
+    if (options.json) out(JSON.stringify({ outcome: 'not loaded', ...faultsToJson(options.config, loaded.faults) }));
+    else err(renderFaults(options.config, loaded.faults).trimEnd());
     return exitCodes.refused;
+  }
+  const wrong = wrongArgument(options, loaded.config);
+  if (wrong !== undefined) {
+    err(wrong);
+    return exitCodes.usage;
   }
   const explanation = explainRequest(loaded.config, loaded.customPolicies, {
     method: options.method.toUpperCase(),
@@ -27,7 +34,7 @@ export async function explain(options: ExplainOptions, facts: ProgramFacts): Pro
     listener: options.listener,
     headers: (options.header ?? []).flatMap((field) => {
       const colon = field.indexOf(':');
-      return colon < 1 ? [] : [field.slice(0, colon).trim(), field.slice(colon + 1).trim()];
+      return [field.slice(0, colon).trim(), field.slice(colon + 1).trim()];
     }),
   });
   if (options.json) out(JSON.stringify(explanation));
@@ -35,16 +42,32 @@ export async function explain(options: ExplainOptions, facts: ProgramFacts): Pro
   return exitCodes.ok;
 }
 
+/** What cannot be asked; an answer to half a question would mislead. */
+function wrongArgument({ header, listener }: ExplainOptions, config: GatewayConfig): string | undefined {
+  const noField = (header ?? []).find((field) => !/^[!#$%&'*+.^_`|~\w-]+:/.test(field));
+  if (noField !== undefined) return `--header ${JSON.stringify(noField)} is no field; write "Name: value"`;
+  const names = config.listeners.map(({ name }) => name);
+  if (listener === undefined || names.includes(listener)) return undefined;
+  return `no listener is called ${JSON.stringify(listener)}; there are ${names.join(', ')}`;
+}
+
 function render(explanation: Explanation): string[] {
   const lines = [explanation.request];
-  if (explanation.outcome !== 'matched') return [...lines, `  ${explanation.outcome}: ${explanation.why}`, ...explanation.near.map((near) => `  near: ${near}`)];
+  if (explanation.outcome !== 'matched')
+    return [
+      ...lines,
+      `  ${explanation.outcome}: ${explanation.why}`,
+      ...explanation.near.map((near) => `  near: ${near}`),
+    ];
   const { route, steps } = explanation;
   lines.push(`  listener   ${explanation.listener}`);
   lines.push(`  route      ${route.api} / ${route.name}   (${route.published})`);
   for (const [name, value] of Object.entries(explanation.params)) lines.push(`  parameter  ${name} = ${value}`);
   const width = Math.max(0, ...steps.map((step) => `${step.policy}.${step.hook}`.length));
   const list = (on: 'request' | 'reply'): string[] =>
-    steps.filter((step) => step.on === on).map((step) => `    ${step.phase.padEnd(9)}  ${`${step.policy}.${step.hook}`.padEnd(width)}  ${step.reason}`);
+    steps
+      .filter((step) => step.on === on)
+      .map((step) => `    ${step.phase.padEnd(9)}  ${`${step.policy}.${step.hook}`.padEnd(width)}  ${step.reason}`);
   lines.push('  request', ...list('request'), `  forward    ${route.upstream}`, '  reply', ...list('reply'));
   return lines;
 }

@@ -25,14 +25,20 @@ export async function runCommand(argv: readonly string[], facts: ProgramFacts): 
 
   const program = new Command('sallyport')
     .description('The guarded double door before your APIs.')
-    .configureOutput({ writeOut: (text) => facts.terminal.out(text.trimEnd()), writeErr: (text) => facts.terminal.err(text.trimEnd()) })
+    .configureOutput({
+      writeOut: (text) => facts.terminal.out(text.trimEnd()),
+      writeErr: (text) => facts.terminal.err(text.trimEnd()),
+    })
     .exitOverride();
 
   program
     .command('init')
     .description('write a configuration file that loads, from the URL of an API or its OpenAPI file')
     .option('--upstream <url>', 'where the API runs, such as http://127.0.0.1:4000')
-    .option('--openapi <file>', 'the OpenAPI description of the API; its first server is the upstream unless --upstream is given')
+    .option(
+      '--openapi <file>',
+      'the OpenAPI description of the API; its first server is the upstream unless --upstream is given',
+    )
     .option('--name <name>', 'the name of the API')
     .option('--path <path>', 'the path under which it is published')
     .option('--host <host>', 'the host it answers to')
@@ -47,7 +53,6 @@ export async function runCommand(argv: readonly string[], facts: ProgramFacts): 
     .description('run the gateway')
     .addOption(config())
     .option('--dev', 'development: public listeners may speak plain text', false)
-    .addOption(json())
     .action(run((options) => start(options, facts)));
 
   program

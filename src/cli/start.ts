@@ -5,7 +5,10 @@ import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
 import type { ProgramFacts } from './program.ts';
 
 /** Runs the gateway until SIGTERM or SIGINT; SIGHUP loads the file again. A second SIGINT does not wait for requests in flight. */
-export async function start(options: CommonOptions & { readonly dev: boolean }, facts: ProgramFacts): Promise<ExitCode> {
+export async function start(
+  options: Pick<CommonOptions, 'config'> & { readonly dev: boolean },
+  facts: ProgramFacts,
+): Promise<ExitCode> {
   const { err } = facts.terminal;
   let gateway: RunningGateway;
   try {
@@ -27,7 +30,8 @@ export async function start(options: CommonOptions & { readonly dev: boolean }, 
     }
     throw error;
   }
-  if (gateway.trustHint !== undefined && process.stderr.isTTY) err(`A certificate of the local development CA is in use. To trust it: ${gateway.trustHint} <url>`);
+  if (gateway.trustHint !== undefined && process.stderr.isTTY)
+    err(`A certificate of the local development CA is in use. To trust it: ${gateway.trustHint} <url>`);
   await untilToldToStop(gateway);
   await gateway.stop();
   return exitCodes.ok;

@@ -33,7 +33,6 @@ export interface PlannedRoute extends Route {
 /** The name under which the control plane's own pages are an upstream. */
 export const INTERNAL_APPS = 'sallyport:internal-apps';
 
-
 /** Compiles a configuration that loaded into the frozen object the road runs on. Throws where a policy's needs are unmet. */
 export function compileGateway(input: CompileInput): Gateway {
   const routes = planRoutes(input);

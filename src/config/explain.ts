@@ -24,7 +24,12 @@ export type Explanation =
       readonly request: string;
       readonly listener: string;
       readonly params: Readonly<Record<string, string>>;
-      readonly route: { readonly api: string; readonly name: string; readonly published: string; readonly upstream: string };
+      readonly route: {
+        readonly api: string;
+        readonly name: string;
+        readonly published: string;
+        readonly upstream: string;
+      };
       readonly steps: readonly PlanStep[];
     }
   | {
@@ -36,25 +41,62 @@ export type Explanation =
     };
 
 /** Runs the match of the road on a request that is never sent. */
-export function explainRequest(config: GatewayConfig, customPolicies: readonly PolicyDefinition[], wanted: RequestToExplain): Explanation {
+export function explainRequest(
+  config: GatewayConfig,
+  customPolicies: readonly PolicyDefinition[],
+  wanted: RequestToExplain,
+): Explanation {
   const { host, target } = split(wanted.url);
   const request = `${wanted.method} ${wanted.url}`;
-  const listener = config.listeners.find(({ name, exposure }) => (wanted.listener === undefined ? exposure === 'public' : name === wanted.listener)) ?? config.listeners[0];
+  const listener =
+    config.listeners.find(({ name, exposure }) =>
+      wanted.listener === undefined ? exposure === 'public' : name === wanted.listener,
+    ) ?? config.listeners[0];
   if (listener === undefined || (wanted.listener !== undefined && listener.name !== wanted.listener)) {
-    return { outcome: 'refused', request, why: `no listener is called ${wanted.listener}; there are ${config.listeners.map(({ name }) => name).join(', ')}`, near: [] };
+    return {
+      outcome: 'refused',
+      request,
+      why: `no listener is called ${wanted.listener}; there are ${config.listeners.map(({ name }) => name).join(', ')}`,
+      near: [],
+    };
   }
   const canonical = canonicalTarget(target, listener.limits.targetBytes);
-  if ('reason' in canonical) return { outcome: 'refused', request, why: `the gateway answers 400 or 414: ${canonical.reason}`, near: [] };
+  if ('reason' in canonical)
+    return { outcome: 'refused', request, why: `the gateway answers 400 or 414: ${canonical.reason}`, near: [] };
   const authority = canonicalAuthority(host, listener.tls === 'none' ? 'http' : 'https');
-  if (authority === undefined) return { outcome: 'refused', request, why: `the gateway answers 400: ${JSON.stringify(host)} is no host`, near: [] };
+  if (authority === undefined)
+    return {
+      outcome: 'refused',
+      request,
+      why: `the gateway answers 400: ${JSON.stringify(host)} is no host`,
+      near: [],
+    };
 
-  const routes = planRoutes({ config, generation: 0, customPolicies, upstream: () => NO_UPSTREAM, begin() {}, done() {} });
+  const routes = planRoutes({
+    config,
+    generation: 0,
+    customPolicies,
+    upstream: () => NO_UPSTREAM,
+    begin() {},
+    done() {},
+  });
   const here = routes.filter((route) => route.published.listeners.includes(listener.name));
-  const found = compileRouter(here.flatMap((route) => route.entries)).match(authority.host, wanted.method, canonical.target.path, new HeaderList(wanted.headers));
+  const found = compileRouter(here.flatMap((route) => route.entries)).match(
+    authority.host,
+    wanted.method,
+    canonical.target.path,
+    new HeaderList(wanted.headers),
+  );
   if (found === undefined) {
-    return { outcome: 'no route', request, why: whyNone(routes, listener.name, authority.host, canonical.target.path), near: nearest(here, canonical.target.path) };
+    return {
+      outcome: 'no route',
+      request,
+      why: whyNone(routes, listener.name, authority.host, canonical.target.path),
+      near: nearest(here, canonical.target.path),
+    };
   }
-  if ('allowed' in found) return { outcome: 'method not allowed', request, why: `this path takes ${found.allowed.join(', ')}`, near: [] };
+  if ('allowed' in found)
+    return { outcome: 'method not allowed', request, why: `this path takes ${found.allowed.join(', ')}`, near: [] };
 
   const route = routes.find(({ api, name }) => api === found.value.api && name === found.value.name);
   if (route === undefined) throw new Error('the router knows a route the plan does not');
@@ -70,9 +112,11 @@ export function explainRequest(config: GatewayConfig, customPolicies: readonly P
 
 function whyNone(routes: readonly PlannedRoute[], listener: string, host: string, path: string): string {
   const elsewhere = routes.find((route) => covers(route, path) && !route.published.listeners.includes(listener));
-  if (elsewhere !== undefined) return `${elsewhere.api} publishes this path, but on ${elsewhere.published.listeners.join(', ')}, not on ${listener}`;
+  if (elsewhere !== undefined)
+    return `${elsewhere.api} publishes this path, but on ${elsewhere.published.listeners.join(', ')}, not on ${listener}`;
   const otherHost = routes.find((route) => covers(route, path));
-  if (otherHost !== undefined) return `${otherHost.api} publishes this path, but for ${otherHost.published.hosts.join(', ')}, not for ${host}`;
+  if (otherHost !== undefined)
+    return `${otherHost.api} publishes this path, but for ${otherHost.published.hosts.join(', ')}, not for ${host}`;
   return `no API of listener ${listener} publishes ${path}`;
 }
 
@@ -83,7 +127,10 @@ function covers({ published: { path: prefix } }: PlannedRoute, path: string): bo
 /** Routes that share the first segment. */
 function nearest(routes: readonly PlannedRoute[], path: string): string[] {
   const first = path.split('/')[1];
-  return routes.filter((route) => route.published.path.split('/')[1] === first).slice(0, 5).map(published);
+  return routes
+    .filter((route) => route.published.path.split('/')[1] === first)
+    .slice(0, 5)
+    .map(published);
 }
 
 function published({ published: { hosts, methods, path } }: PlannedRoute): string {
@@ -93,7 +140,11 @@ function published({ published: { hosts, methods, path } }: PlannedRoute): strin
 function upstreamOf(config: GatewayConfig, route: PlannedRoute): string {
   const name = route.published.upstream;
   if (name === undefined || name === INTERNAL_APPS) return 'the gateway itself';
-  return `${name}: ${config.upstreams[name]?.targets.join(', ') ?? ''}`;
+  const targets = config.upstreams[name]?.targets.join(', ') ?? '';
+  // A slash is in no name of the file: such an upstream is written where it is used.
+  const shown = name.includes('/') ? targets : `${name}: ${targets}`;
+  const api = config.apis.find((candidate) => candidate.name === route.api);
+  return api?.rewrite === undefined ? shown : `${shown}  (${api.path} becomes ${api.rewrite})`;
 }
 
 function split(url: string): { readonly host: string; readonly target: string } {

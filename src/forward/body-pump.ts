@@ -23,13 +23,19 @@ export function pumpBody(exchange: Exchange, connection: UpstreamConnection, eve
     connection.requestSent();
     return NOTHING_TO_PUMP;
   }
-  const chunked = exchange.bodyLength === undefined;
+  const { bodyLength } = exchange;
+  const chunked = bodyLength === undefined;
 
   function sendChunk(chunk: Buffer): void {
     exchange.requestBytes += chunk.length;
     if (exchange.requestBytes > exchange.bodyLimit) {
       stop();
       events.onTooLarge();
+      return;
+    }
+    if (bodyLength !== undefined && exchange.requestBytes > bodyLength) {
+      // The listeners see to it; here it would be read as the next request on this connection.
+      breakOff(new Error('the request body is longer than it declared'));
       return;
     }
     if (chunked) {
@@ -44,6 +50,10 @@ export function pumpBody(exchange: Exchange, connection: UpstreamConnection, eve
   }
 
   function finish(): void {
+    if (bodyLength !== undefined && exchange.requestBytes < bodyLength) {
+      breakOff(new Error('the request body is shorter than it declared'));
+      return;
+    }
     stop();
     if (chunked) connection.write(`0\r\n${trailerSection(exchange.trailers())}\r\n`);
     connection.requestSent();
@@ -69,9 +79,19 @@ function trailerSection(trailers: readonly string[] | undefined): string {
   let section = '';
   for (let at = 0; trailers !== undefined && at < trailers.length; at += 2) {
     const name = trailers[at] as string; // at < length
-    if (/^[A-Za-z0-9-]+$/.test(name) && !isHopByHop(name) && !NO_TRAILER.has(name.toLowerCase())) section += `${name}: ${trailers[at + 1]}\r\n`;
+    if (/^[A-Za-z0-9-]+$/.test(name) && !isHopByHop(name) && !NO_TRAILER.has(name.toLowerCase()))
+      section += `${name}: ${trailers[at + 1]}\r\n`;
   }
   return section;
 }
 
-const NO_TRAILER = new Set(['authorization', 'content-encoding', 'content-length', 'content-range', 'content-type', 'cookie', 'host', 'set-cookie']);
+const NO_TRAILER = new Set([
+  'authorization',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'cookie',
+  'host',
+  'set-cookie',
+]);

@@ -65,7 +65,9 @@ export class ConnectionPool {
   take(): Promise<UpstreamConnection> {
     if (this.#all.size < this.#options.connections) return this.#open('requests');
     if (this.#waiting.length >= this.#options.waiting) {
-      return Promise.reject(new NoConnection('busy', `all ${this.#options.connections} connections to ${this.address.label} are busy`));
+      return Promise.reject(
+        new NoConnection('busy', `all ${this.#options.connections} connections to ${this.address.label} are busy`),
+      );
     }
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject, since: performance.now() }));
   }
@@ -117,14 +119,19 @@ export class ConnectionPool {
     const { connect, head, idle } = this.#options.timeouts;
     for (const connection of this.#all) {
       const silent = now - connection.progressAt;
-      if (connection.phase === 'connecting' && silent > connect) connection.destroy(new UpstreamTimeout(`no connection within ${connect} ms`));
-      else if (connection.phase === 'awaiting-head' && silent > head) connection.destroy(new UpstreamTimeout(`no response head within ${head} ms`));
+      if (connection.phase === 'connecting' && silent > connect)
+        connection.destroy(new UpstreamTimeout(`no connection within ${connect} ms`));
+      else if (connection.phase === 'awaiting-head' && silent > head)
+        connection.destroy(new UpstreamTimeout(`no response head within ${head} ms`));
       else if (connection.phase === 'body' && silent > idle && !connection.patient && !connection.socket.isPaused())
         connection.destroy(new UpstreamTimeout(`no byte of the body within ${idle} ms`));
-      else if (connection.phase === 'idle' && silent > Math.min(IDLE_MS, connection.idleFor)) connection.destroy(new Error('idle'));
+      else if (connection.phase === 'idle' && silent > Math.min(IDLE_MS, connection.idleFor))
+        connection.destroy(new Error('idle'));
     }
     while (this.#waiting[0] !== undefined && now - this.#waiting[0].since > connect) {
-      this.#waiting.shift()?.reject(new NoConnection('busy', `no connection to ${this.address.label} became free within ${connect} ms`));
+      this.#waiting
+        .shift()
+        ?.reject(new NoConnection('busy', `no connection to ${this.address.label} became free within ${connect} ms`));
     }
   }
 }

@@ -5,6 +5,7 @@ import { HeaderList } from '../lib/header-list.ts';
 import { isHopByHop, nominatedFields } from '../lib/http-fields.ts';
 import { type BodyPump, pumpBody } from './body-pump.ts';
 import { type ConnectionPool, NoConnection, UpstreamTimeout } from './connection-pool.ts';
+import { publicLocation } from './public-location.ts';
 import { type HeadPlan, requestHead } from './request-head.ts';
 import { BadResponse } from './response-parser.ts';
 import type { Upstream } from './upstream.ts';
@@ -53,7 +54,12 @@ export async function forward(exchange: Exchange, plan: ForwardPlan): Promise<Re
 }
 
 /** One request on one connection. `stale`: the connection had gone before the request could be seen, so it may be sent again. */
-function transact(exchange: Exchange, plan: ForwardPlan, pool: ConnectionPool, connection: UpstreamConnection): Promise<Reply | Problem | 'stale'> {
+function transact(
+  exchange: Exchange,
+  plan: ForwardPlan,
+  pool: ConnectionPool,
+  connection: UpstreamConnection,
+): Promise<Reply | Problem | 'stale'> {
   return new Promise((resolve) => {
     let body: UpstreamReplyBody | undefined;
     let pump: BodyPump | undefined;
@@ -63,7 +69,9 @@ function transact(exchange: Exchange, plan: ForwardPlan, pool: ConnectionPool, c
       onHead(status: number, headers: HeaderList): void {
         exchange.upstreamHeadAfter = performance.now() - exchange.startedAt;
         body = new UpstreamReplyBody(connection);
-        resolve(new Reply(status, endToEnd(headers), body, 'upstream'));
+        const reply = new Reply(status, endToEnd(headers), body, 'upstream');
+        if (status === 201 || (status >= 300 && status < 400)) makeLocationPublic(reply, exchange, plan, pool);
+        resolve(reply);
       },
       onData(chunk: Buffer): void {
         body?.push(chunk);
@@ -128,8 +136,20 @@ function endToEnd(headers: HeaderList): HeaderList {
   return new HeaderList(kept);
 }
 
+function makeLocationPublic(reply: Reply, exchange: Exchange, plan: ForwardPlan, pool: ConnectionPool): void {
+  const location = reply.headers.get('location');
+  if (location === undefined) return;
+  reply.headers.set(
+    'Location',
+    publicLocation(location, { clientPath: exchange.target.path, rewrite: plan.rewrite, origin: pool.address.label }),
+  );
+}
+
 function isSafeToRepeat(exchange: Exchange): boolean {
-  return exchange.body === undefined && (exchange.method === 'GET' || exchange.method === 'HEAD' || exchange.method === 'OPTIONS');
+  return (
+    exchange.body === undefined &&
+    (exchange.method === 'GET' || exchange.method === 'HEAD' || exchange.method === 'OPTIONS')
+  );
 }
 
 function problemFor(error: unknown): Problem {

@@ -85,5 +85,7 @@ function forwardedNode(address: string): string {
 function framing(exchange: Exchange): string {
   if (exchange.upgrade !== undefined) return `Connection: Upgrade\r\nUpgrade: ${exchange.upgrade}\r\n`;
   if (exchange.body === undefined) return exchange.bodyLength === 0 ? 'Content-Length: 0\r\n' : '';
-  return exchange.bodyLength === undefined ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${exchange.bodyLength}\r\n`;
+  return exchange.bodyLength === undefined
+    ? 'Transfer-Encoding: chunked\r\n'
+    : `Content-Length: ${exchange.bodyLength}\r\n`;
 }

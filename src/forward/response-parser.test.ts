@@ -42,11 +42,20 @@ function parse(pieces: readonly (string | Buffer)[], expected = GET, eof = false
 describe('framing of responses (RFC 9112 §6.3)', () => {
   it('reads a body by its Content-Length and frees the connection', () => {
     const heard = parse(['HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A:  b \r\n\r\nhello']);
-    assert.deepEqual(heard, { status: 200, headers: ['Content-Length', '5', 'X-A', 'b'], body: 'hello', ended: 'reusable', trailers: undefined, switched: undefined });
+    assert.deepEqual(heard, {
+      status: 200,
+      headers: ['Content-Length', '5', 'X-A', 'b'],
+      body: 'hello',
+      ended: 'reusable',
+      trailers: undefined,
+      switched: undefined,
+    });
   });
 
   it('reads chunks, their extensions and the trailers', () => {
-    const heard = parse(['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n']);
+    const heard = parse([
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n',
+    ]);
     assert.equal(heard.body, 'abc0123456789');
     assert.deepEqual(heard.trailers, ['X-Sum', '1']);
     assert.equal(heard.ended, 'reusable');
@@ -68,11 +77,17 @@ describe('framing of responses (RFC 9112 §6.3)', () => {
   }
 
   it('passes over interim responses', () => {
-    assert.equal(parse(['HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n']).status, 200);
+    assert.equal(
+      parse(['HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n']).status,
+      200,
+    );
   });
 
   it('hands over the connection after a 101 that was asked for', () => {
-    const heard = parse(['HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x00'], { toHead: false, upgrade: true });
+    const heard = parse(['HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x00'], {
+      toHead: false,
+      upgrade: true,
+    });
     assert.equal(heard.switched, '\x81\x00');
   });
 
@@ -90,7 +105,10 @@ describe('framing of responses (RFC 9112 §6.3)', () => {
 
 describe('responses that are refused', () => {
   for (const [what, response] of [
-    ['Content-Length with Transfer-Encoding', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n'],
+    [
+      'Content-Length with Transfer-Encoding',
+      'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n',
+    ],
     ['two Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n'],
     ['a signed Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\n'],
     ['a list as Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\n\r\n'],
@@ -120,7 +138,11 @@ describe('responses that are refused', () => {
   }
 
   it('an end in the middle', () => {
-    for (const cut of ['HTTP/1.1 200 OK\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n']) {
+    for (const cut of [
+      'HTTP/1.1 200 OK\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n',
+    ]) {
       assert.throws(() => parse([cut], GET, true), BadResponse);
     }
   });
@@ -151,14 +173,23 @@ describe('properties', () => {
 
   it('answers any bytes with events or BadResponse, nothing else', () => {
     fc.assert(
-      fc.property(fc.constantFrom('', ...samples), fc.uint8Array({ maxLength: 200 }), fc.nat(120), (sample, noise, at) => {
-        const bytes = Buffer.concat([Buffer.from(sample.slice(0, at), 'latin1'), noise, Buffer.from(sample.slice(at), 'latin1')]);
-        try {
-          parse([bytes], GET, true);
-        } catch (error) {
-          assert.ok(error instanceof BadResponse, String(error));
-        }
-      }),
+      fc.property(
+        fc.constantFrom('', ...samples),
+        fc.uint8Array({ maxLength: 200 }),
+        fc.nat(120),
+        (sample, noise, at) => {
+          const bytes = Buffer.concat([
+            Buffer.from(sample.slice(0, at), 'latin1'),
+            noise,
+            Buffer.from(sample.slice(at), 'latin1'),
+          ]);
+          try {
+            parse([bytes], GET, true);
+          } catch (error) {
+            assert.ok(error instanceof BadResponse, String(error));
+          }
+        },
+      ),
       { numRuns: 2_000 },
     );
   });

@@ -29,7 +29,16 @@ const MAX_FIELDS = 256;
 const MAX_CHUNK_LINE_BYTES = 512;
 const MAX_INTERIM_RESPONSES = 16;
 
-type State = 'idle' | 'head' | 'length' | 'until-close' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailers' | 'switched';
+type State =
+  | 'idle'
+  | 'head'
+  | 'length'
+  | 'until-close'
+  | 'chunk-size'
+  | 'chunk-data'
+  | 'chunk-end'
+  | 'trailers'
+  | 'switched';
 
 /**
  * An incremental, strict parser of HTTP/1.1 responses (RFC 9112). It is lenient in nothing: an upstream
@@ -111,7 +120,8 @@ export class ResponseParser {
   #head(bytes: Buffer): Buffer {
     const { text, rest } = this.#take(bytes, HEAD_END, MAX_HEAD_BYTES, 'response head');
     if (text === undefined) return rest;
-    if (ILLEGAL_IN_HEAD.test(text)) throw new BadResponse('the head holds a control character, a bare CR or LF, or a folded line');
+    if (ILLEGAL_IN_HEAD.test(text))
+      throw new BadResponse('the head holds a control character, a bare CR or LF, or a folded line');
 
     const lineEnd = endOfLine(text, 0);
     const status = parseStatusLine(text.slice(0, lineEnd));
@@ -141,7 +151,8 @@ export class ResponseParser {
     if (codings.length > 0) {
       if (lengths.length > 0) throw new BadResponse('both Transfer-Encoding and Content-Length');
       if (http10) throw new BadResponse('Transfer-Encoding in an HTTP/1.0 response');
-      if (codings.length > 1 || codings[0]?.toLowerCase() !== 'chunked') throw new BadResponse('a transfer coding other than chunked');
+      if (codings.length > 1 || codings[0]?.toLowerCase() !== 'chunked')
+        throw new BadResponse('a transfer coding other than chunked');
     }
     if (lengths.length > 1) throw new BadResponse('more than one Content-Length');
     const length = lengths[0] === undefined ? undefined : parseContentLength(lengths[0]);
@@ -218,7 +229,8 @@ export class ResponseParser {
     }
     const { text, rest } = this.#take(bytes, HEAD_END, MAX_HEAD_BYTES, 'trailer section');
     if (text === undefined) return rest;
-    if (ILLEGAL_IN_HEAD.test(text)) throw new BadResponse('the trailers hold a control character, a bare CR or LF, or a folded line');
+    if (ILLEGAL_IN_HEAD.test(text))
+      throw new BadResponse('the trailers hold a control character, a bare CR or LF, or a folded line');
     this.#finish(parseFields(text, 0).raw, rest.length > 0);
     return EMPTY;
   }
@@ -233,7 +245,8 @@ export class ResponseParser {
   #take(bytes: Buffer, delimiter: Buffer, limit: number, what: string): { text: string | undefined; rest: Buffer } {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const at = all.indexOf(delimiter);
-    if (at < 0 ? all.length > limit + delimiter.length : at > limit) throw new BadResponse(`${what} of more than ${limit} bytes`);
+    if (at < 0 ? all.length > limit + delimiter.length : at > limit)
+      throw new BadResponse(`${what} of more than ${limit} bytes`);
     if (at < 0) {
       // Lines that end in LF alone would never complete it, and the client would wait in vain.
       if (BARE_LF.test(all.toString('latin1'))) throw new BadResponse(`a bare LF in the ${what}`);

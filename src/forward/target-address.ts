@@ -27,7 +27,12 @@ export function targetAddress(target: string, tls: TargetTls | undefined): Targe
   const secure = url.protocol === 'https:';
   const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
   const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
-  return { label: url.origin, authority: url.host, socket: { host, port }, tls: secure ? tlsOptions(host, tls) : undefined };
+  return {
+    label: url.origin,
+    authority: url.host,
+    socket: { host, port },
+    tls: secure ? tlsOptions(host, tls) : undefined,
+  };
 }
 
 function tlsOptions(host: string, tls: TargetTls | undefined): ConnectionOptions {

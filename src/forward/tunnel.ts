@@ -1,7 +1,10 @@
 import type { Duplex } from 'node:stream';
 
 /** Joins two connections after a 101 until either ends. Resolves with the bytes that went each way; it never rejects. */
-export function tunnel(client: Duplex, upstream: Duplex): Promise<{ readonly toUpstream: number; readonly toClient: number }> {
+export function tunnel(
+  client: Duplex,
+  upstream: Duplex,
+): Promise<{ readonly toUpstream: number; readonly toClient: number }> {
   return new Promise((resolve) => {
     let toUpstream = 0;
     let toClient = 0;

@@ -57,7 +57,7 @@ export class Http1Connection implements Session, WireOwner {
   #begin(request: Http1Request, response: ServerResponse, takeOver: Http1Wire['takeOver']): void {
     this.connection.requests += 1;
     this.#since = -1;
-    const wire = new Http1Wire(request, response, this, takeOver !== undefined);
+    const wire = new Http1Wire(request, response, this, takeOver !== undefined || request.ignoresUpgrade);
     this.#current = wire;
     const upgrade = takeOver === undefined ? undefined : 'websocket';
     const head = readHttp1Head(request, wire, upgrade, { post: this.#post, connection: this.connection });
@@ -134,6 +134,8 @@ export class Http1Connection implements Session, WireOwner {
   /** Node could not read on. Its parser gives up here, so the connection ends; what was asked before is answered first. */
   unreadable(error: NodeJS.ErrnoException): void {
     if (this.#closing || this.#tunnel) return;
+    // The client said that its last request was the last, and goes on: that request is still answered.
+    if (error.code === 'HPE_CLOSED_CONNECTION' && this.#current !== undefined) return;
     const problem = problemFor(error);
     if (problem === undefined || !this.socket.writable) {
       this.cut();
@@ -146,7 +148,15 @@ export class Http1Connection implements Session, WireOwner {
     }
     this.#fault = problem;
     if (!current.request.announcesBody || current.request.complete) return; // it is a later request that is at fault
-    this.#endCurrent(current, problem);
+    if (current.hasEnded) this.#endAfterReply();
+    else this.#endCurrent(current, problem);
+  }
+
+  /** The reply is written, and the body it did not wait for cannot be read to its end: what is written still goes out. */
+  #endAfterReply(): void {
+    this.#closing = true;
+    this.linger();
+    this.socket.end();
   }
 
   /** Answers the request that is being served with a problem, in place of whatever the road may still say. */
@@ -249,8 +259,6 @@ function problemFor(error: NodeJS.ErrnoException): Problem | undefined {
       return EXTENSIONS_TOO_LARGE;
     case 'HPE_INVALID_METHOD':
       return UNKNOWN_METHOD;
-    case 'HPE_CLOSED_CONNECTION':
-      return undefined;
     default:
       return error.code?.startsWith('HPE_') === true ? MALFORMED : undefined;
   }

@@ -7,6 +7,8 @@ import { IncomingMessage, type ServerResponse } from 'node:http';
 export class Http1Request extends IncomingMessage {
   /** The response to send 100 Continue with before the body is read; undefined where none is awaited any more. */
   awaitsContinue: ServerResponse | undefined = undefined;
+  /** It asked for another protocol and does not get it. Node drops what came in the same piece behind such a request, so no other may follow. */
+  ignoresUpgrade = false;
   #framed: boolean | undefined = undefined;
 
   /** Whether a field announces a body (RFC 9112 §6.3). */

@@ -50,6 +50,10 @@ export class Http1Wire implements Wire {
     return this.#state >= BEGUN;
   }
 
+  get hasEnded(): boolean {
+    return this.#state === ENDED;
+  }
+
   /** Throws where a field is invalid, with nothing sent, so that another head may follow; and where the head has been sent. */
   head(status: number, headers: readonly string[]): void {
     if (this.#state === GONE) return;

@@ -26,7 +26,7 @@ export function createHttp1(post: Post, sweepInterval: number): Http1 {
     connectionsCheckingInterval: sweepInterval,
     requestTimeout: 0, // a body may take its time; its pauses are bounded by the sweep
     keepAliveTimeout: 0, // likewise the sweep's: a timer for each reply costs more
-    shouldUpgradeCallback: asksForWebSocket,
+    shouldUpgradeCallback: decideUpgrade,
   });
   server.maxHeadersCount = 0; // Node would drop the surplus silently; the count is checked with the fields
   applyLimits(server, post.limits);
@@ -68,7 +68,13 @@ function applyLimits(server: Server<typeof Http1Request>, limits: ListenerLimits
   Object.assign(server, { maxHeaderSize: limits.headerBytes });
 }
 
-/** Any other protocol in Upgrade is ignored, as RFC 9110 §7.8 allows: the request is served as if it did not ask. A body would come between (attack 21). */
+/** Any other protocol in Upgrade is ignored, as RFC 9110 §7.8 allows: the request is served as if it did not ask. */
+function decideUpgrade(request: Http1Request): boolean {
+  request.ignoresUpgrade = !asksForWebSocket(request);
+  return !request.ignoresUpgrade;
+}
+
+/** A body would come between the request and the new protocol (attack 21). */
 function asksForWebSocket(request: Http1Request): boolean {
   if (request.method !== 'GET' || request.httpVersion !== '1.1' || request.announcesBody) return false;
   let asked = false;

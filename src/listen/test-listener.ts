@@ -1,10 +1,17 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createAuthority, issueCertificate } from '../certificates/issue-certificate.ts';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Exchange } from '../exchange.ts';
 import { refuse } from '../respond/refuse.ts';
-import { type Listener, type ListenerHandlers, type ListenerLimits, type ListenerOptions, openListener, type TlsMaterial } from './listener.ts';
+import {
+  type Listener,
+  type ListenerHandlers,
+  type ListenerLimits,
+  type ListenerOptions,
+  openListener,
+  type TlsMaterial,
+} from './listener.ts';
 
 // Test support: listeners with generous defaults, and clients that write bytes by hand.
 
@@ -52,7 +59,10 @@ export class TestListener implements AsyncDisposable {
   connections = 0;
   listener!: Listener; // set by `start`, the only way to make one
 
-  static async start(options: TestOptions = {}, answer: (exchange: Exchange) => void | Promise<void> = echoTarget): Promise<TestListener> {
+  static async start(
+    options: TestOptions = {},
+    answer: (exchange: Exchange) => void | Promise<void> = echoTarget,
+  ): Promise<TestListener> {
     const test = new TestListener();
     const handlers: ListenerHandlers = {
       exchange(exchange) {
@@ -107,7 +117,13 @@ export function echoTarget(exchange: Exchange): void {
 }
 
 export function reply(exchange: Exchange, status: number, headers: readonly string[], body: string): void {
-  exchange.wire.head(status, ['Content-Type', 'text/plain', 'Content-Length', String(Buffer.byteLength(body)), ...headers]);
+  exchange.wire.head(status, [
+    'Content-Type',
+    'text/plain',
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+    ...headers,
+  ]);
   exchange.wire.end(body, undefined);
 }
 
@@ -175,6 +191,9 @@ export async function makeCa(): Promise<TestCa> {
   };
 }
 
-export function tlsMaterial(certificates: TlsMaterial['certificates'], options: Partial<TlsMaterial> = {}): TlsMaterial {
+export function tlsMaterial(
+  certificates: TlsMaterial['certificates'],
+  options: Partial<TlsMaterial> = {},
+): TlsMaterial {
   return { certificates, clientCa: undefined, minVersion: 'TLSv1.2', acmeAlpn: [], ticketKeys: undefined, ...options };
 }

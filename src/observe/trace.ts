@@ -1,131 +1,130 @@
-import type { Attributes, HrTime, SpanContext } from '@opentelemetry/api';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Exchange, Reply } from '../exchange.ts';
-import { newSpanId } from './trace-context.ts';
+import { type SpanSetting, spansOf } from './span.ts';
 
 export interface TracingOptions {
-  /** Full URL of the collector's OTLP/HTTP traces path. */
+  /** The collector's URL for traces, path included. */
   readonly endpoint: string;
+  /** Fields sent along, such as an API key. */
   readonly headers: Readonly<Record<string, string>>;
   readonly serviceVersion: string;
 }
 
+/** Sends the spans of sampled exchanges to a collector, without ever holding one up. */
 export interface Tracing {
-  /** Records a finished exchange whose trace is sampled. It never throws and never waits. */
+  /** Called once an exchange is finished and `exchange.trace.sampled` is true. */
   record(exchange: Exchange, reply: Reply | undefined): void;
-  /** Spans dropped because the collector was behind. */
+  /** Spans that never reached the collector: it was behind, refused them, or did not answer. */
   readonly dropped: number;
-  /** Sends what is queued, for at most so long. */
+  /** Sends what is left, giving up after `deadlineMs` milliseconds. Nothing may be recorded after it. */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** Spans that wait for the collector; more are dropped and counted. */
-const MAX_QUEUE = 4096;
-const EXPORT_EVERY_MS = 1_000;
+/** Spans kept for a collector that is behind, those on their way included; more are dropped and counted. */
+const MAX_PENDING_SPANS = 4096;
+const BATCH_SPANS = 512;
+const BATCH_EVERY_MS = 2000;
+/** For one batch, its retries included. */
 const EXPORT_TIMEOUT_MS = 10_000;
+const CONCURRENT_EXPORTS = 2;
 
-/** Opens the way to an OpenTelemetry collector. The libraries are loaded here, so that a gateway without tracing does not pay for them. */
+/** Opens the way to a collector over OTLP/HTTP (JSON). The OpenTelemetry libraries are loaded here, so that a gateway without tracing has no part of them. */
 export async function createTracing(options: TracingOptions): Promise<Tracing> {
-  const [{ BatchSpanProcessor }, { OTLPTraceExporter }, { resourceFromAttributes }, api] = await Promise.all([
+  const [api, { BatchSpanProcessor }, { OTLPTraceExporter }, resources] = await Promise.all([
+    import('@opentelemetry/api'),
     import('@opentelemetry/sdk-trace-base'),
     import('@opentelemetry/exporter-trace-otlp-http'),
     import('@opentelemetry/resources'),
-    import('@opentelemetry/api'),
   ]);
-  const exporter = new OTLPTraceExporter({ url: options.endpoint, headers: { ...options.headers }, timeoutMillis: EXPORT_TIMEOUT_MS });
-  const processor = new BatchSpanProcessor(exporter, { maxQueueSize: MAX_QUEUE, scheduledDelayMillis: EXPORT_EVERY_MS, exportTimeoutMillis: EXPORT_TIMEOUT_MS });
-  const resource = resourceFromAttributes({ 'service.name': 'sallyport', 'service.version': options.serviceVersion });
-  const instrumentationScope = { name: 'sallyport', version: options.serviceVersion };
-  let queued = 0;
-  let dropped = 0;
-  const counter = setInterval(() => {
-    queued = 0; // the processor empties its queue at this pace
-  }, EXPORT_EVERY_MS).unref();
-
-  function end(span: Pick<ReadableSpan, 'name' | 'kind' | 'startTime' | 'endTime' | 'duration' | 'attributes' | 'status'>, context: SpanContext, parent: SpanContext | undefined): void {
-    if (queued >= MAX_QUEUE) {
-      dropped += 1;
-      return;
-    }
-    queued += 1;
-    processor.onEnd({
-      ...span,
-      spanContext: () => context,
-      ...(parent === undefined ? {} : { parentSpanContext: parent }),
-      links: [],
-      events: [],
-      ended: true,
-      resource,
-      instrumentationScope,
-      droppedAttributesCount: 0,
-      droppedEventsCount: 0,
-      droppedLinksCount: 0,
-    });
-  }
+  const { Agent } = options.endpoint.startsWith('https:') ? await import('node:https') : await import('node:http');
+  const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENT_EXPORTS, timeout: EXPORT_TIMEOUT_MS });
+  const exporter = new CountingExporter(
+    new OTLPTraceExporter({
+      url: options.endpoint,
+      headers: { ...options.headers },
+      timeoutMillis: EXPORT_TIMEOUT_MS,
+      concurrencyLimit: CONCURRENT_EXPORTS,
+      httpAgentOptions: () => agent,
+    }),
+  );
+  const processor = new BatchSpanProcessor(exporter, {
+    maxQueueSize: MAX_PENDING_SPANS,
+    maxExportBatchSize: BATCH_SPANS,
+    scheduledDelayMillis: BATCH_EVERY_MS,
+    exportTimeoutMillis: EXPORT_TIMEOUT_MS,
+  });
+  const setting: SpanSetting = { api, resource: describeGateway(resources, options.serviceVersion) };
+  let closed = false;
 
   return {
     record(exchange, reply) {
-      const trace = exchange.trace;
-      if (trace === undefined) return;
-      const traceFlags = api.TraceFlags.SAMPLED;
-      const context: SpanContext = { traceId: trace.traceId, spanId: trace.spanId, traceFlags };
-      const parent = trace.parentSpanId === undefined ? undefined : { traceId: trace.traceId, spanId: trace.parentSpanId, traceFlags, isRemote: true };
-      const endedAt = performance.now();
-      const status = reply?.status ?? 0;
-      const failed = status === 0 || status >= 500;
-      const code = failed ? api.SpanStatusCode.ERROR : api.SpanStatusCode.UNSET;
-      end({ name: `${exchange.method} ${exchange.route?.name ?? ''}`.trim(), kind: api.SpanKind.SERVER, ...times(exchange.startedAt, endedAt), attributes: serverAttributes(exchange, reply), status: { code } }, context, parent);
-      if (exchange.upstreamTarget === undefined) return;
-      const child: SpanContext = { traceId: trace.traceId, spanId: newSpanId(), traceFlags };
-      const upstreamFailed = reply?.problem?.blame === 'upstream';
-      const headAt = exchange.upstreamHeadAfter < 0 ? endedAt : exchange.startedAt + exchange.upstreamHeadAfter;
-      end(
-        {
-          name: exchange.method,
-          kind: api.SpanKind.CLIENT,
-          ...times(exchange.startedAt, headAt),
-          attributes: { 'http.request.method': exchange.method, 'server.address': exchange.upstreamTarget, ...(upstreamFailed ? { 'error.type': reply.problem?.code ?? '' } : { 'http.response.status_code': status }) },
-          status: { code: upstreamFailed ? api.SpanStatusCode.ERROR : api.SpanStatusCode.UNSET },
-        },
-        child,
-        context,
-      );
+      for (const span of spansOf(exchange, reply, setting)) {
+        if (closed || exporter.pending >= MAX_PENDING_SPANS) {
+          exporter.dropped += 1;
+          continue;
+        }
+        exporter.pending += 1;
+        processor.onEnd(span);
+      }
     },
     get dropped() {
-      return dropped;
+      return exporter.dropped;
     },
     async close(deadlineMs) {
-      clearInterval(counter);
-      const deadline = new Promise<void>((resolve) => setTimeout(resolve, deadlineMs).unref());
-      await Promise.race([processor.shutdown().catch(() => {}), deadline]);
+      closed = true;
+      let deadline: NodeJS.Timeout | undefined;
+      await Promise.race([
+        processor.shutdown().catch(() => undefined), // what was refused is counted
+        new Promise((resolve) => {
+          deadline = setTimeout(resolve, deadlineMs);
+        }),
+      ]);
+      clearTimeout(deadline);
+      exporter.giveUp();
+      agent.destroy();
     },
   };
 }
 
-/** The stable HTTP semantic conventions of OpenTelemetry. The query is left out: it may hold secrets. */
-function serverAttributes(exchange: Exchange, reply: Reply | undefined): Attributes {
-  const agent = exchange.headers.get('user-agent');
-  return {
-    'http.request.method': exchange.method,
-    'url.scheme': exchange.scheme,
-    'url.path': exchange.target.path,
-    'server.address': exchange.host,
-    'client.address': exchange.clientAddress,
-    'network.protocol.version': exchange.httpVersion,
-    ...(exchange.route === undefined ? {} : { 'http.route': exchange.route.name, 'sallyport.api': exchange.route.api }),
-    ...(reply === undefined ? {} : { 'http.response.status_code': reply.status }),
-    ...(reply?.problem === undefined ? {} : { 'error.type': reply.problem.code }),
-    ...(agent === undefined ? {} : { 'user_agent.original': agent }),
-    'sallyport.request_id': exchange.id,
-  };
+/** What an operator may say of this instance with OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME goes before what we say. */
+function describeGateway(resources: typeof import('@opentelemetry/resources'), version: string): SpanSetting['resource'] {
+  const own = resources.resourceFromAttributes({ 'service.name': 'sallyport', 'service.version': version });
+  const told = resources.detectResources({ detectors: [resources.envDetector, resources.serviceInstanceIdDetector] });
+  return resources.defaultResource().merge(own).merge(told);
 }
 
-function times(start: number, end: number): Pick<ReadableSpan, 'startTime' | 'endTime' | 'duration'> {
-  return { startTime: hrTime(performance.timeOrigin + start), endTime: hrTime(performance.timeOrigin + end), duration: hrTime(end - start) };
-}
+type ExportDone = Parameters<SpanExporter['export']>[1];
 
-/** Seconds and nanoseconds. */
-function hrTime(milliseconds: number): HrTime {
-  const seconds = Math.floor(milliseconds / 1000);
-  return [seconds, Math.round((milliseconds - seconds * 1000) * 1e6)];
+/** Keeps account of the spans between `record` and the collector's answer; the processor's own count is not to be had. */
+class CountingExporter implements SpanExporter {
+  readonly #exporter: SpanExporter;
+  pending = 0;
+  dropped = 0;
+
+  constructor(exporter: SpanExporter) {
+    this.#exporter = exporter;
+  }
+
+  export(spans: ReadableSpan[], done: ExportDone): void {
+    this.#exporter.export(spans, (result) => {
+      const counted = Math.min(spans.length, this.pending); // none is left once we gave up
+      this.pending -= counted;
+      if (result.code !== 0) this.dropped += counted; // ExportResultCode.SUCCESS
+      done(result);
+    });
+  }
+
+  /** Whatever has no answer yet counts as dropped. */
+  giveUp(): void {
+    this.dropped += this.pending;
+    this.pending = 0;
+  }
+
+  forceFlush(): Promise<void> {
+    return this.#exporter.forceFlush?.() ?? Promise.resolve();
+  }
+
+  shutdown(): Promise<void> {
+    return this.#exporter.shutdown();
+  }
 }

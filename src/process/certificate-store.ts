@@ -20,7 +20,10 @@ export interface CertificateStoreEvents {
 export class CertificateStore {
   readonly #log: Log;
   readonly #events: CertificateStoreEvents;
-  readonly #acme = new Map<string, { readonly manager: AcmeManager; readonly key: string; certificate: Certificate | undefined }>();
+  readonly #acme = new Map<
+    string,
+    { readonly manager: AcmeManager; readonly key: string; certificate: Certificate | undefined }
+  >();
   readonly #challenges = new Set<PublishedChallenge>();
   #devCa: DevCa | undefined;
 
@@ -43,7 +46,10 @@ export class CertificateStore {
     for (const listener of config.listeners) {
       if (listener.tls === 'none') continue;
       const certificates = await this.#certificates(config, listener, listener.tls);
-      this.expiries.set(listener.name, new Date(Math.min(...certificates.map((certificate) => certificate.notAfter.getTime()))));
+      this.expiries.set(
+        listener.name,
+        new Date(Math.min(...certificates.map((certificate) => certificate.notAfter.getTime()))),
+      );
       materials[listener.name] = {
         certificates: certificates.map(({ cert, key, names }) => ({ cert, key, names })),
         clientCa: listener.tls.clientCa === undefined ? undefined : await readFile(listener.tls.clientCa, 'utf8'),
@@ -55,7 +61,11 @@ export class CertificateStore {
 
   /** Starts, keeps and ends ACME managers so that they fit the configuration now in force. */
   async follow(config: GatewayConfig): Promise<void> {
-    const wanted = new Map(config.listeners.flatMap((listener) => (listener.tls !== 'none' && listener.tls.acme ? [[listener.name, listener.tls.acme] as const] : [])));
+    const wanted = new Map(
+      config.listeners.flatMap((listener) =>
+        listener.tls !== 'none' && listener.tls.acme ? [[listener.name, listener.tls.acme] as const] : [],
+      ),
+    );
     for (const [name, running] of this.#acme) {
       if (running.key === JSON.stringify(wanted.get(name))) continue;
       this.#acme.delete(name);
@@ -109,11 +119,16 @@ export class CertificateStore {
   }
 
   /** The configured ones; else the one ACME issued; else one of the development CA, so that the listener can open. */
-  async #certificates(config: GatewayConfig, listener: ListenerConfig, tls: Exclude<ListenerConfig['tls'], 'none'>): Promise<readonly Certificate[]> {
+  async #certificates(
+    config: GatewayConfig,
+    listener: ListenerConfig,
+    tls: Exclude<ListenerConfig['tls'], 'none'>,
+  ): Promise<readonly Certificate[]> {
     const fromFiles: Certificate[] = [];
     for (const paths of tls.certificates) {
       const { warnings, ...certificate } = await readCertificateFiles(paths);
-      for (const warning of warnings) this.#log.warn({ listener: listener.name, ...warning }, 'a certificate needs attention');
+      for (const warning of warnings)
+        this.#log.warn({ listener: listener.name, ...warning }, 'a certificate needs attention');
       fromFiles.push(certificate);
     }
     if (fromFiles.length > 0) return fromFiles;

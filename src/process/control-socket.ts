@@ -46,7 +46,10 @@ export async function openControlSocket(dataDir: string, actions: ControlActions
   const path = controlPath(dataDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const running = await askGateway<GatewayStatus>(dataDir, 'GET', '/status').catch(() => undefined);
-  if (running !== undefined) throw new AlreadyRunning(`a gateway with process id ${running.pid} already uses ${dataDir}; stop it or set another dataDir`);
+  if (running !== undefined)
+    throw new AlreadyRunning(
+      `a gateway with process id ${running.pid} already uses ${dataDir}; stop it or set another dataDir`,
+    );
   await rm(path, { force: true }); // left behind by a gateway that was killed
 
   const server = createServer(async (incoming, response) => {
@@ -67,7 +70,11 @@ export async function openControlSocket(dataDir: string, actions: ControlActions
 }
 
 /** Sends one request to the gateway that runs on this data directory. Rejects with NotRunning where there is none. */
-export function askGateway<Answer>(dataDir: string, method: 'GET' | 'POST', path: '/status' | '/reload'): Promise<Answer> {
+export function askGateway<Answer>(
+  dataDir: string,
+  method: 'GET' | 'POST',
+  path: '/status' | '/reload',
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const socketPath = controlPath(dataDir);
     const call = request({ socketPath, method, path, timeout: 60_000 }, (response) => {
@@ -97,7 +104,9 @@ export function askGateway<Answer>(dataDir: string, method: 'GET' | 'POST', path
 function controlPath(dataDir: string): string {
   const path = join(dataDir, 'control.sock');
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
-    throw new Error(`dataDir ${dataDir} is too long for a Unix socket in it; a path of at most ${MAX_SOCKET_PATH_BYTES - 13} bytes is right`);
+    throw new Error(
+      `dataDir ${dataDir} is too long for a Unix socket in it; a path of at most ${MAX_SOCKET_PATH_BYTES - 13} bytes is right`,
+    );
   }
   return path;
 }

@@ -57,9 +57,16 @@ async function answer(apps: InternalApps, request: IncomingMessage, response: Se
     try {
       reply = await app();
     } catch (error) {
-      reply = { status: 500, contentType: 'text/plain', body: `${error instanceof Error ? error.message : String(error)}\n` };
+      reply = {
+        status: 500,
+        contentType: 'text/plain',
+        body: `${error instanceof Error ? error.message : String(error)}\n`,
+      };
     }
   }
-  response.writeHead(reply.status, { 'Content-Type': reply.contentType, 'Content-Length': Buffer.byteLength(reply.body) });
+  response.writeHead(reply.status, {
+    'Content-Type': reply.contentType,
+    'Content-Length': Buffer.byteLength(reply.body),
+  });
   response.end(reply.body);
 }

@@ -27,10 +27,18 @@ interface Kept {
 const SPANS_DEADLINE_MS = 2_000;
 
 /** Makes the observers of a configuration, taking over the metrics of the one before. */
-export async function createObservers(config: Pick<GatewayConfig, 'log' | 'tracing'>, version: string, before: Observers | undefined): Promise<Observers> {
+export async function createObservers(
+  config: Pick<GatewayConfig, 'log' | 'tracing'>,
+  version: string,
+  before: Observers | undefined,
+): Promise<Observers> {
   const kept = await keepOrMake(config, version, before?.kept);
   const { log, tracing } = kept;
-  const logAccess = createAccessLog(log, { enabled: config.log.access, sample: config.log.sample, redactQuery: config.log.redactQuery });
+  const logAccess = createAccessLog(log, {
+    enabled: config.log.access,
+    sample: config.log.sample,
+    redactQuery: config.log.redactQuery,
+  });
   const metrics = before?.metrics ?? createMetrics();
   const sampleRatio = tracing === undefined ? 0 : (config.tracing?.sample ?? 0);
 
@@ -41,7 +49,8 @@ export async function createObservers(config: Pick<GatewayConfig, 'log' | 'traci
       metrics.begun();
       const traceparent = exchange.headers.get('traceparent');
       // Without tracing of our own, a caller's trace is passed on and none is begun.
-      if (tracing !== undefined || traceparent !== undefined) exchange.trace = startTrace(traceparent, exchange.headers.get('tracestate'), sampleRatio);
+      if (tracing !== undefined || traceparent !== undefined)
+        exchange.trace = startTrace(traceparent, exchange.headers.get('tracestate'), sampleRatio);
     },
     done(exchange, reply) {
       metrics.finished(exchange, reply);
@@ -58,7 +67,11 @@ export async function createObservers(config: Pick<GatewayConfig, 'log' | 'traci
   };
 }
 
-async function keepOrMake(config: Pick<GatewayConfig, 'log' | 'tracing'>, version: string, before: Kept | undefined): Promise<Kept> {
+async function keepOrMake(
+  config: Pick<GatewayConfig, 'log' | 'tracing'>,
+  version: string,
+  before: Kept | undefined,
+): Promise<Kept> {
   const { level, format } = config.log;
   const logSettings = JSON.stringify({ level, format });
   const tracingSettings = JSON.stringify(config.tracing?.otlp ?? null);
@@ -66,7 +79,12 @@ async function keepOrMake(config: Pick<GatewayConfig, 'log' | 'tracing'>, versio
   return {
     log: before?.logSettings === logSettings ? before.log : createLog({ level, format }),
     logSettings,
-    tracing: sameTracing || config.tracing === undefined ? (sameTracing ? before.tracing : undefined) : await createTracing({ ...config.tracing.otlp, serviceVersion: version }),
+    tracing:
+      sameTracing || config.tracing === undefined
+        ? sameTracing
+          ? before.tracing
+          : undefined
+        : await createTracing({ ...config.tracing.otlp, serviceVersion: version }),
     tracingSettings,
   };
 }

@@ -12,7 +12,10 @@ export async function fixPorts(
   const ports = new Map<string, number>();
   const listeners = [];
   for (const listener of config.listeners) {
-    const port = listener.address.port !== 0 ? listener.address.port : (known.get(listener.name) ?? (await freePort(listener.address.host)));
+    const port =
+      listener.address.port !== 0
+        ? listener.address.port
+        : (known.get(listener.name) ?? (await freePort(listener.address.host)));
     ports.set(listener.name, port);
     const redirect = listener.redirectHttpFrom;
     const redirectName = `${listener.name} redirect`;
@@ -29,7 +32,9 @@ function freePort(host: string): Promise<number> {
     server.once('error', reject);
     server.listen({ host, port: 0 }, () => {
       const address = server.address();
-      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 }

@@ -3,8 +3,8 @@ import { type FileWatch, watchFiles } from '../certificates/watch-files.ts';
 import { renderFaults } from '../config/faults.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { createLog, type Log } from '../observe/log.ts';
 import { createControlMetrics } from '../observe/control-metrics.ts';
+import { createLog, type Log } from '../observe/log.ts';
 import { CertificateStore, newTicketKeys } from './certificate-store.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
 import { type InternalAppServer, serveInternalApps } from './internal-apps.ts';
@@ -90,7 +90,10 @@ class Supervisor implements RunningGateway {
       onIssued: () => void this.reload(),
       onChallenges: async (challenges) => this.#state?.pool.publishChallenges(challenges),
     });
-    const control = await openControlSocket(loaded.config.dataDir, { reload: () => this.reload(), status: () => this.#status() });
+    const control = await openControlSocket(loaded.config.dataDir, {
+      reload: () => this.reload(),
+      status: () => this.#status(),
+    });
     let apps: InternalAppServer | undefined;
     const pool = new WorkerPool<GatewayConfig>({
       entry: this.#options.entry,
@@ -105,7 +108,11 @@ class Supervisor implements RunningGateway {
       apps = await serveInternalApps({
         '/healthz': () => ({ status: 200, contentType: 'text/plain', body: 'ok\n' }),
         '/readyz': () => this.#readiness(),
-        '/metrics': async () => ({ status: 200, contentType: 'text/plain; version=0.0.4', body: await metrics.aggregate(await pool.metrics()) }),
+        '/metrics': async () => ({
+          status: 200,
+          contentType: 'text/plain; version=0.0.4',
+          body: await metrics.aggregate(await pool.metrics()),
+        }),
       });
       const { config, ports } = await fixPorts(loaded.config, new Map());
       this.#state = { loaded: { ...loaded, config }, ports, log, metrics, certificates, control, apps, pool };
@@ -118,8 +125,17 @@ class Supervisor implements RunningGateway {
     metrics.generation.set(this.#generation);
     this.#noteExpiries();
     this.#rewatch(loaded.files);
-    log.info({ pid: process.pid, version: this.#options.version, workers: pool.size, listeners: describeListeners(this.#running()) }, 'the gateway is ready');
-    for (const { path, line, message, hint } of loaded.warnings) log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
+    log.info(
+      {
+        pid: process.pid,
+        version: this.#options.version,
+        workers: pool.size,
+        listeners: describeListeners(this.#running()),
+      },
+      'the gateway is ready',
+    );
+    for (const { path, line, message, hint } of loaded.warnings)
+      log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
   }
 
   reload(): Promise<ReloadOutcome> {
@@ -135,7 +151,8 @@ class Supervisor implements RunningGateway {
 
   async #reload(): Promise<ReloadOutcome> {
     const { log, metrics, certificates, pool, apps, ports, loaded: before } = this.#running();
-    if (this.#stopped !== undefined) return { ok: false, generation: this.#generation, faults: ['the gateway is shutting down'] };
+    if (this.#stopped !== undefined)
+      return { ok: false, generation: this.#generation, faults: ['the gateway is shutting down'] };
     try {
       const loaded = await this.#load();
       refuseFixedChanges(before.config, loaded.config);
@@ -148,7 +165,8 @@ class Supervisor implements RunningGateway {
       metrics.reloads.inc({ result: 'applied' });
       metrics.generation.set(this.#generation);
       log.info({ generation: this.#generation }, 'a new configuration is in force');
-      for (const { path, line, message, hint } of loaded.warnings) log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
+      for (const { path, line, message, hint } of loaded.warnings)
+        log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
       return { ok: true, generation: this.#generation, faults: [] };
     } catch (error) {
       const faults = error instanceof ConfigRefused ? error.faults : [messageOf(error)];
@@ -165,7 +183,12 @@ class Supervisor implements RunningGateway {
     return loaded;
   }
 
-  async #blueprint(config: GatewayConfig, loaded: Loaded, certificates: CertificateStore, apps: InternalAppServer): Promise<Blueprint<GatewayConfig>> {
+  async #blueprint(
+    config: GatewayConfig,
+    loaded: Loaded,
+    certificates: CertificateStore,
+    apps: InternalAppServer,
+  ): Promise<Blueprint<GatewayConfig>> {
     const materials: Materials = await certificates.materials(config);
     if (Date.now() - this.#ticketKeysAt > TICKET_KEY_MS) {
       this.#ticketKeys = newTicketKeys();
@@ -199,13 +222,18 @@ class Supervisor implements RunningGateway {
 
   #noteExpiries(): void {
     const { certificates, metrics } = this.#running();
-    for (const [listener, notAfter] of certificates.expiries) metrics.certificateExpiry.set({ name: listener }, notAfter.getTime() / 1000);
+    for (const [listener, notAfter] of certificates.expiries)
+      metrics.certificateExpiry.set({ name: listener }, notAfter.getTime() / 1000);
   }
 
   #readiness() {
     const { pool } = this.#running();
     const ready = this.#stopped === undefined && pool.serving > 0;
-    return { status: ready ? 200 : 503, contentType: 'application/json', body: `${JSON.stringify({ ready, workers: { configured: pool.size, serving: pool.serving }, generation: this.#generation })}\n` };
+    return {
+      status: ready ? 200 : 503,
+      contentType: 'application/json',
+      body: `${JSON.stringify({ ready, workers: { configured: pool.size, serving: pool.serving }, generation: this.#generation })}\n`,
+    };
   }
 
   #status(): GatewayStatus {
@@ -249,12 +277,21 @@ interface State {
 
 /** What a running process cannot change; saying so beats pretending. */
 function refuseFixedChanges(before: GatewayConfig, after: GatewayConfig): void {
-  if (before.dataDir !== after.dataDir) throw new ConfigRefused([`dataDir: it cannot change while the gateway runs (it is ${before.dataDir}); restart to use ${after.dataDir}`]);
-  if (before.workers !== after.workers) throw new ConfigRefused([`workers: their number cannot change while the gateway runs (it is ${before.workers}); restart to use ${after.workers}`]);
+  if (before.dataDir !== after.dataDir)
+    throw new ConfigRefused([
+      `dataDir: it cannot change while the gateway runs (it is ${before.dataDir}); restart to use ${after.dataDir}`,
+    ]);
+  if (before.workers !== after.workers)
+    throw new ConfigRefused([
+      `workers: their number cannot change while the gateway runs (it is ${before.workers}); restart to use ${after.workers}`,
+    ]);
 }
 
 function describeListeners({ loaded, ports }: State): string[] {
-  return loaded.config.listeners.map(({ name, address, tls }) => `${name} ${tls === 'none' ? 'http' : 'https'}://${address.host}:${ports.get(name) ?? address.port}`);
+  return loaded.config.listeners.map(
+    ({ name, address, tls }) =>
+      `${name} ${tls === 'none' ? 'http' : 'https'}://${address.host}:${ports.get(name) ?? address.port}`,
+  );
 }
 
 function messageOf(error: unknown): string {

@@ -16,7 +16,8 @@ export class UpstreamShelf {
 
   prepare(generation: number, blueprint: Blueprint<GatewayConfig>): void {
     const names = new Map<string, string>();
-    for (const [name, config] of Object.entries(blueprint.config.upstreams)) names.set(name, this.#shelve(optionsOf(config, blueprint.files)));
+    for (const [name, config] of Object.entries(blueprint.config.upstreams))
+      names.set(name, this.#shelve(optionsOf(config, blueprint.files)));
     names.set(INTERNAL_APPS, this.#shelve(internalApps(blueprint.internalSocket)));
     this.#generations.set(generation, names);
   }
@@ -62,7 +63,15 @@ function optionsOf(config: UpstreamConfig, files: Readonly<Record<string, string
     connections: config.connections,
     waiting: config.connections * WAITING_PER_CONNECTION,
     timeouts: config.timeouts,
-    tls: config.tls === undefined ? undefined : { ca: read(config.tls.ca), cert: read(config.tls.cert), key: read(config.tls.key), servername: config.tls.servername },
+    tls:
+      config.tls === undefined
+        ? undefined
+        : {
+            ca: read(config.tls.ca),
+            cert: read(config.tls.cert),
+            key: read(config.tls.key),
+            servername: config.tls.servername,
+          },
   };
 }
 

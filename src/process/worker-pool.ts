@@ -92,7 +92,13 @@ export class WorkerPool<Config> {
     await Promise.allSettled(
       this.#slots
         .filter((slot) => slot.thread !== undefined)
-        .map((slot) => this.#ask(slot, { type: 'challenges', id, challenges }, (message) => message.type === 'challenged' && message.id === id)),
+        .map((slot) =>
+          this.#ask(
+            slot,
+            { type: 'challenges', id, challenges },
+            (message) => message.type === 'challenged' && message.id === id,
+          ),
+        ),
     );
   }
 
@@ -102,9 +108,13 @@ export class WorkerPool<Config> {
     const answers = await Promise.allSettled(
       this.#slots
         .filter((slot) => slot.committed !== undefined)
-        .map((slot) => this.#ask(slot, { type: 'metrics', id }, (message) => message.type === 'metrics' && message.id === id, 2_000)),
+        .map((slot) =>
+          this.#ask(slot, { type: 'metrics', id }, (message) => message.type === 'metrics' && message.id === id, 2_000),
+        ),
     );
-    return answers.flatMap((answer) => (answer.status === 'fulfilled' && answer.value.type === 'metrics' ? [answer.value.snapshot] : []));
+    return answers.flatMap((answer) =>
+      answer.status === 'fulfilled' && answer.value.type === 'metrics' ? [answer.value.snapshot] : [],
+    );
   }
 
   /** Lets every worker finish what it has, at most until the deadline, and ends the threads. */
@@ -112,7 +122,9 @@ export class WorkerPool<Config> {
     this.#stopping = true;
     for (const slot of this.#slots) clearTimeout(slot.restart);
     await Promise.allSettled(
-      this.#slots.map((slot) => this.#ask(slot, { type: 'drain', deadlineMs }, (message) => message.type === 'drained', deadlineMs + 2_000)),
+      this.#slots.map((slot) =>
+        this.#ask(slot, { type: 'drain', deadlineMs }, (message) => message.type === 'drained', deadlineMs + 2_000),
+      ),
     );
     await this.terminate();
   }
@@ -124,19 +136,31 @@ export class WorkerPool<Config> {
 
   async #prepare(slot: Slot<Config>, blueprint: Blueprint<Config>): Promise<void> {
     const { generation } = blueprint;
-    const answer = await this.#ask(slot, { type: 'prepare', blueprint }, (message) => message.type === 'prepared' && message.generation === generation);
+    const answer = await this.#ask(
+      slot,
+      { type: 'prepare', blueprint },
+      (message) => message.type === 'prepared' && message.generation === generation,
+    );
     if (answer.type === 'prepared' && answer.refusal !== undefined) throw new Error(answer.refusal);
   }
 
   async #commit(slot: Slot<Config>, blueprint: Blueprint<Config>): Promise<void> {
     const { generation } = blueprint;
-    await this.#ask(slot, { type: 'commit', generation }, (message) => message.type === 'committed' && message.generation === generation);
+    await this.#ask(
+      slot,
+      { type: 'commit', generation },
+      (message) => message.type === 'committed' && message.generation === generation,
+    );
     slot.committed = blueprint;
   }
 
   async #spawn(slot: Slot<Config>): Promise<void> {
     const { entry, resourceLimits } = this.#options;
-    const thread = new Worker(entry, { name: `worker-${slot.number}`, workerData: { role: 'worker', number: slot.number }, ...(resourceLimits ? { resourceLimits } : {}) });
+    const thread = new Worker(entry, {
+      name: `worker-${slot.number}`,
+      workerData: { role: 'worker', number: slot.number },
+      ...(resourceLimits ? { resourceLimits } : {}),
+    });
     slot.thread = thread;
     slot.startedAt = performance.now();
     let failure: Error | undefined;
@@ -144,7 +168,9 @@ export class WorkerPool<Config> {
     thread.on('error', (error) => {
       failure = error instanceof Error ? error : new Error(String(error));
     });
-    thread.on('exit', (code) => this.#exited(slot, thread, failure ?? new Error(`the worker exited with code ${code}`)));
+    thread.on('exit', (code) =>
+      this.#exited(slot, thread, failure ?? new Error(`the worker exited with code ${code}`)),
+    );
     await this.#expect(slot, (message) => message.type === 'ready', ANSWER_MS);
   }
 
@@ -187,7 +213,12 @@ export class WorkerPool<Config> {
     slot.thread?.postMessage(message);
   }
 
-  #ask(slot: Slot<Config>, message: ToWorker<Config>, matches: (message: FromWorker) => boolean, withinMs = ANSWER_MS): Promise<FromWorker> {
+  #ask(
+    slot: Slot<Config>,
+    message: ToWorker<Config>,
+    matches: (message: FromWorker) => boolean,
+    withinMs = ANSWER_MS,
+  ): Promise<FromWorker> {
     if (slot.thread === undefined) return Promise.reject(new Error(`worker ${slot.number} is not running`));
     const answer = this.#expect(slot, matches, withinMs);
     this.#send(slot, message);
@@ -211,7 +242,10 @@ export class WorkerPool<Config> {
           reject(error);
         },
       };
-      const timer = setTimeout(() => pending.reject(new Error(`worker ${slot.number} did not answer within ${withinMs} ms`)), withinMs);
+      const timer = setTimeout(
+        () => pending.reject(new Error(`worker ${slot.number} did not answer within ${withinMs} ms`)),
+        withinMs,
+      );
       slot.pending.add(pending);
     });
   }

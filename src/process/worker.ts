@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { compileGateway } from '../config/compile.ts';
-import { readTypescript } from '../config/typescript-source.ts';
 import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
+import { readTypescript } from '../config/typescript-source.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Gateway, serve } from '../gateway.ts';
 import { type Listener, openListener } from '../listen/listener.ts';
@@ -70,7 +70,8 @@ class DataPlane {
     const opened = new Map<string, Post>();
     try {
       const observers = await createObservers(config, blueprint.version, this.#observers);
-      const customPolicies = blueprint.policiesFrom === undefined ? [] : (await readTypescript(blueprint.policiesFrom)).customPolicies;
+      const customPolicies =
+        blueprint.policiesFrom === undefined ? [] : (await readTypescript(blueprint.policiesFrom)).customPolicies;
       this.#upstreams.prepare(generation, blueprint);
       const gateway = compileGateway({
         config,
@@ -181,11 +182,16 @@ function listenerOptions(listener: ListenerConfig, blueprint: Blueprint<GatewayC
     host: listener.address.host,
     port: listener.address.port,
     reusePort: true,
-    tls: material === undefined ? undefined : { ...material, acmeAlpn: challenges.alpn, ticketKeys: blueprint.ticketKeys },
+    tls:
+      material === undefined ? undefined : { ...material, acmeAlpn: challenges.alpn, ticketKeys: blueprint.ticketKeys },
     redirect:
       listener.redirectHttpFrom === undefined
         ? undefined
-        : { ...listener.redirectHttpFrom, httpsPort: listener.address.port, challenges: new Map(Object.entries(challenges.http)) },
+        : {
+            ...listener.redirectHttpFrom,
+            httpsPort: listener.address.port,
+            challenges: new Map(Object.entries(challenges.http)),
+          },
     allow: listener.allow,
     deny: listener.deny,
     trustedProxies: listener.trustedProxies,

@@ -31,7 +31,8 @@ function asksForPage(exchange: Exchange): boolean {
   return accept?.startsWith('text/html') === true;
 }
 
-const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const PAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 function problemPage(problem: Problem, status: number, requestId: string): string {
   const title = escapeHtml(problem.title);

@@ -13,7 +13,8 @@ export function respond(exchange: Exchange, reply: Reply): Promise<void> | void 
   const body = reply.body;
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
     const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
-    if (reply.source === 'gateway' && reply.status !== 204 && reply.status !== 304) reply.headers.set('Content-Length', String(length));
+    if (reply.source === 'gateway' && reply.status !== 204 && reply.status !== 304)
+      reply.headers.set('Content-Length', String(length));
     exchange.replyBytes = exchange.method === 'HEAD' ? 0 : length;
     wire.head(reply.status, reply.headers.raw);
     wire.end(body, undefined);

@@ -35,16 +35,47 @@ apis:
 
   async function ask(target: string, ...fields: string[]): Promise<{ status: number; forwarded: string | undefined }> {
     const before = upstream.seen.length;
-    const reply = await sendRaw({ port }, `GET ${target} HTTP/1.1\r\n${[...(fields.some((field) => /^host:/i.test(field)) ? [] : ['Host: localhost']), ...fields].join('\r\n')}\r\n\r\n`);
+    const reply = await sendRaw(
+      { port },
+      `GET ${target} HTTP/1.1\r\n${[...(fields.some((field) => /^host:/i.test(field)) ? [] : ['Host: localhost']), ...fields].join('\r\n')}\r\n\r\n`,
+    );
     return { status: reply.status, forwarded: upstream.seen[before]?.target };
   }
 
   for (const target of [
-    '/pub/%2e%2e/admin', '/pub/%2E./admin', '/pub/.%2e/admin', '/pub/../admin', '//pub', '/./pub', '/pub//x', '/pub/.', '/pub/..',
-    '/pub/%252e%252e/admin', '/pub/%25%32%65%25%32%65/admin', '/pub/..%2fadmin', '/pub%2F..%2Fadmin',
-    '/pub/%2F', '/pub/%5C', '/pub/%00', '/pub/%23', '/pub/%3F', '/pub/%3B', '/pub/%0d%0aX:%20y',
-    '/pub\\..\\admin', '/\\..\\admin', '/pub/..;a=b/admin', '/pub/.;x/admin', '/pub/%2e%2e;x/admin', '/pub#x', '/pub?a#b',
-    '/pub/%c0%ae%c0%ae/admin', '/pub/%', '/pub/%zz', 'pub', '?pub', 'ftp://localhost/pub',
+    '/pub/%2e%2e/admin',
+    '/pub/%2E./admin',
+    '/pub/.%2e/admin',
+    '/pub/../admin',
+    '//pub',
+    '/./pub',
+    '/pub//x',
+    '/pub/.',
+    '/pub/..',
+    '/pub/%252e%252e/admin',
+    '/pub/%25%32%65%25%32%65/admin',
+    '/pub/..%2fadmin',
+    '/pub%2F..%2Fadmin',
+    '/pub/%2F',
+    '/pub/%5C',
+    '/pub/%00',
+    '/pub/%23',
+    '/pub/%3F',
+    '/pub/%3B',
+    '/pub/%0d%0aX:%20y',
+    '/pub\\..\\admin',
+    '/\\..\\admin',
+    '/pub/..;a=b/admin',
+    '/pub/.;x/admin',
+    '/pub/%2e%2e;x/admin',
+    '/pub#x',
+    '/pub?a#b',
+    '/pub/%c0%ae%c0%ae/admin',
+    '/pub/%',
+    '/pub/%zz',
+    'pub',
+    '?pub',
+    'ftp://localhost/pub',
   ]) {
     it(`${target} is refused and nothing is forwarded`, async () => {
       const { status, forwarded } = await ask(target);
@@ -65,11 +96,13 @@ apis:
     ['http://localhost/pub', '/pub'],
     ['HTTP://LOCALHOST/pub', '/pub'],
   ] as const) {
-    it(`${target} reaches the upstream as ${forwarded}`, async () => assert.deepEqual(await ask(target), { status: 200, forwarded }));
+    it(`${target} reaches the upstream as ${forwarded}`, async () =>
+      assert.deepEqual(await ask(target), { status: 200, forwarded }));
   }
 
   for (const target of ['/pubX', '/PUB', '/admin', '/pub;x', '/', '/apis']) {
-    it(`${target} is published to nobody`, async () => assert.deepEqual(await ask(target), { status: 404, forwarded: undefined }));
+    it(`${target} is published to nobody`, async () =>
+      assert.deepEqual(await ask(target), { status: 404, forwarded: undefined }));
   }
 
   it('a target that is too long is refused (414)', async () => {
@@ -91,7 +124,12 @@ apis:
   });
 
   it('a WebSocket upgrade takes the same checks', async () => {
-    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+    const upgrade = [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ];
     for (const target of ['/pub/../admin', '/pub/%2e%2e/admin', '//pub']) {
       assert.deepEqual(await ask(target, ...upgrade), { status: 400, forwarded: undefined }, target);
     }

@@ -13,7 +13,10 @@ export function devCaOf(gateway: TestGateway): string {
 /** Asserts that a gateway runs and answers. */
 export async function assertAlive(gateway: TestGateway, target: RawTarget, path = '/'): Promise<void> {
   assert.equal(gateway.process.exitCode, null, 'the process has ended');
-  assert.ok(!gateway.log.some((line) => /worker.*(?:died|crash|restart|exit)/i.test(String(line.msg ?? ''))), `a worker died: ${JSON.stringify(gateway.log.slice(-5))}`);
+  assert.ok(
+    !gateway.log.some((line) => /worker.*(?:died|crash|restart|exit)/i.test(String(line.msg ?? ''))),
+    `a worker died: ${JSON.stringify(gateway.log.slice(-5))}`,
+  );
   const reply = await sendRaw(target, head(`GET ${path} HTTP/1.1`, 'Connection: close'), { quietMs: 10_000 });
   assert.equal(reply.status, 200, `the gateway does not serve: ${reply.text.slice(0, 300)}`);
 }
@@ -26,7 +29,11 @@ export interface AttackReport {
 }
 
 /** Lets other clients ask while an attack goes on; fails where one of them is not served. */
-export async function underAttack(gateway: TestGateway, target: RawTarget, attack: () => Promise<void>): Promise<AttackReport> {
+export async function underAttack(
+  gateway: TestGateway,
+  target: RawTarget,
+  attack: () => Promise<void>,
+): Promise<AttackReport> {
   await assertAlive(gateway, target);
   const before = residentMiB(gateway.process.pid);
   let most = before;

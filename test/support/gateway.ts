@@ -64,7 +64,14 @@ export async function startGateway(config: string, options: StartOptions = {}): 
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           listeners.delete(listener);
-          reject(new Error(`no such log line within ${withinMs} ms; the last were:\n${log.slice(-20).map((line) => JSON.stringify(line)).join('\n')}\n${printed}`));
+          reject(
+            new Error(
+              `no such log line within ${withinMs} ms; the last were:\n${log
+                .slice(-20)
+                .map((line) => JSON.stringify(line))
+                .join('\n')}\n${printed}`,
+            ),
+          );
         }, withinMs);
         const listener = (line: LogLine): void => {
           if (!matches(line)) return;
@@ -76,7 +83,10 @@ export async function startGateway(config: string, options: StartOptions = {}): 
       });
     },
     async cli(...args) {
-      const command = spawn(process.execPath, [entry, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
+      const command = spawn(process.execPath, [entry, ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, ...options.env },
+      });
       let stdout = '';
       let stderr = '';
       command.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -101,7 +111,9 @@ export async function startGateway(config: string, options: StartOptions = {}): 
   };
 
   const failed = once(child, 'exit').then(() => {
-    throw new Error(`the gateway did not start (exit code ${child.exitCode}):\n${printed}${log.map((line) => JSON.stringify(line)).join('\n')}`);
+    throw new Error(
+      `the gateway did not start (exit code ${child.exitCode}):\n${printed}${log.map((line) => JSON.stringify(line)).join('\n')}`,
+    );
   });
   try {
     await Promise.race([gateway.logged((line) => line.msg === 'the gateway is ready'), failed]);

@@ -30,7 +30,15 @@ export async function ask(call: Call): Promise<Answered> {
 }
 
 /** A request whose body the test writes itself. */
-export function openCall({ port, path = '/', method = 'GET', headers = {}, agent, ca, servername = 'localhost' }: Call): ClientRequest {
+export function openCall({
+  port,
+  path = '/',
+  method = 'GET',
+  headers = {},
+  agent,
+  ca,
+  servername = 'localhost',
+}: Call): ClientRequest {
   const options = { host: '127.0.0.1', port, path, method, headers, agent: agent ?? false };
   const call = ca === undefined ? request(options) : requestTls({ ...options, ca, servername });
   call.on('error', () => {}); // who awaits the reply hears of it

@@ -2,7 +2,18 @@ import { connect, type TLSSocket } from 'node:tls';
 
 /** HTTP/2 written by hand (RFC 9113): what a well-behaved client library would refuse to send. */
 
-export const FRAME = { data: 0, headers: 1, priority: 2, reset: 3, settings: 4, push: 5, ping: 6, goAway: 7, windowUpdate: 8, continuation: 9 } as const;
+export const FRAME = {
+  data: 0,
+  headers: 1,
+  priority: 2,
+  reset: 3,
+  settings: 4,
+  push: 5,
+  ping: 6,
+  goAway: 7,
+  windowUpdate: 8,
+  continuation: 9,
+} as const;
 export const FLAG = { endStream: 1, ack: 1, endHeaders: 4, padded: 8, priority: 32 } as const;
 
 export interface Frame {
@@ -143,11 +154,15 @@ export class RawHttp2 {
   /** What became of a stream. */
   async reply(stream: number, withinMs = 5_000): Promise<Http2Reply> {
     const own = (): Frame[] => this.frames.filter((each) => each.stream === stream);
-    const isEnd = (each: Frame): boolean => each.type === FRAME.reset || ((each.type === FRAME.data || each.type === FRAME.headers) && (each.flags & FLAG.endStream) !== 0);
+    const isEnd = (each: Frame): boolean =>
+      each.type === FRAME.reset ||
+      ((each.type === FRAME.data || each.type === FRAME.headers) && (each.flags & FLAG.endStream) !== 0);
     await this.until(() => own().some(isEnd) || this.isOver, withinMs);
     const frames = own();
     const head = frames.find((each) => each.type === FRAME.headers);
-    const body = Buffer.concat(frames.filter((each) => each.type === FRAME.data).map((each) => each.payload)).toString('latin1');
+    const body = Buffer.concat(frames.filter((each) => each.type === FRAME.data).map((each) => each.payload)).toString(
+      'latin1',
+    );
     const whole = frames.some((each) => isEnd(each) && each.type !== FRAME.reset);
     return { status: head === undefined ? 0 : statusOf(head.payload), body, broken: !whole };
   }
@@ -161,7 +176,12 @@ export class RawHttp2 {
     while (bytes.length >= 9) {
       const length = bytes.readUIntBE(0, 3);
       if (bytes.length < 9 + length) break;
-      this.frames.push({ type: bytes[3] ?? 0, flags: bytes[4] ?? 0, stream: bytes.readUInt32BE(5) & 0x7fffffff, payload: Buffer.from(bytes.subarray(9, 9 + length)) });
+      this.frames.push({
+        type: bytes[3] ?? 0,
+        flags: bytes[4] ?? 0,
+        stream: bytes.readUInt32BE(5) & 0x7fffffff,
+        payload: Buffer.from(bytes.subarray(9, 9 + length)),
+      });
       bytes = bytes.subarray(9 + length);
     }
     this.#rest = bytes;
@@ -180,7 +200,10 @@ export interface Http2Target {
 }
 
 /** Connects and sends the preface; `settings` as in `settingsFrame`. Header compression is turned off, so that replies can be read. */
-export async function openHttp2(target: Http2Target, settings: Readonly<Record<number, number>> = {}): Promise<RawHttp2> {
+export async function openHttp2(
+  target: Http2Target,
+  settings: Readonly<Record<number, number>> = {},
+): Promise<RawHttp2> {
   const connection = await openSilent(target);
   connection.write(PREFACE, settingsFrame({ 1: 0, ...settings }));
   await connection.until(() => connection.frames.some((each) => each.type === FRAME.settings && each.flags === 0));
@@ -191,7 +214,13 @@ export async function openHttp2(target: Http2Target, settings: Readonly<Record<n
 /** A connection that has agreed on h2 and sent nothing yet. */
 export function openSilent(target: Http2Target): Promise<RawHttp2> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port: target.port, host: '127.0.0.1', ca: target.ca, servername: 'localhost', ALPNProtocols: ['h2'] });
+    const socket = connect({
+      port: target.port,
+      host: '127.0.0.1',
+      ca: target.ca,
+      servername: 'localhost',
+      ALPNProtocols: ['h2'],
+    });
     socket.once('error', reject);
     socket.once('secureConnect', () => {
       socket.off('error', reject);

@@ -22,12 +22,22 @@ export interface RawTarget {
  * Writes bytes by hand and resolves with what came back: when the other side closes, when `replies` replies are complete, or when nothing
  * comes for `quietMs`.
  */
-export function sendRaw(target: RawTarget, bytes: string | Buffer, { replies = 1, quietMs = 3_000 } = {}): Promise<RawReply> {
+export function sendRaw(
+  target: RawTarget,
+  bytes: string | Buffer,
+  { replies = 1, quietMs = 3_000 } = {},
+): Promise<RawReply> {
   return new Promise((resolve, reject) => {
     const socket: Socket =
       target.ca === undefined
         ? connect({ port: target.port, host: '127.0.0.1' })
-        : connectTls({ port: target.port, host: '127.0.0.1', ca: target.ca, servername: target.servername ?? 'localhost', ALPNProtocols: ['http/1.1'] });
+        : connectTls({
+            port: target.port,
+            host: '127.0.0.1',
+            ca: target.ca,
+            servername: target.servername ?? 'localhost',
+            ALPNProtocols: ['http/1.1'],
+          });
     let text = '';
     let done = false;
     let timer: NodeJS.Timeout | undefined;
@@ -49,7 +59,9 @@ export function sendRaw(target: RawTarget, bytes: string | Buffer, { replies = 1
       if (countReplies(text) >= replies) setTimeout(() => finish(false), 50); // long enough for a close that follows at once
     });
     socket.on('end', () => finish(true)).on('close', () => finish(true));
-    socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? finish(true) : reject(error)));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ECONNRESET' || error.code === 'EPIPE' ? finish(true) : reject(error),
+    );
     restart();
     socket.write(bytes);
   });
@@ -63,7 +75,11 @@ export function head(requestLine: string, ...fields: string[]): string {
 function parseReply(text: string): { status: number; head: string; body: string } {
   const end = text.indexOf('\r\n\r\n');
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];
-  return { status: Number(status ?? 0), head: end < 0 ? text : text.slice(0, end), body: end < 0 ? '' : text.slice(end + 4) };
+  return {
+    status: Number(status ?? 0),
+    head: end < 0 ? text : text.slice(0, end),
+    body: end < 0 ? '' : text.slice(end + 4),
+  };
 }
 
 /** Replies with Content-Length that are complete. */

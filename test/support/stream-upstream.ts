@@ -80,7 +80,8 @@ export async function startStreamUpstream(): Promise<StreamUpstream> {
     if (url.pathname === '/events') return sendEvents(response);
     if (url.pathname === '/duplex') return void request.pipe(response.writeHead(200));
     if (url.pathname === '/trailers') return echoTrailers(request, response);
-    if (url.pathname === '/slow') return void setTimeout(() => response.end('at last'), Number(url.searchParams.get('ms')));
+    if (url.pathname === '/slow')
+      return void setTimeout(() => response.end('at last'), Number(url.searchParams.get('ms')));
     response.writeHead(404).end();
   });
   const sockets = new WebSocketServer({ server, maxPayload: 64 * 1024 * 1024, autoPong: true });
@@ -98,7 +99,9 @@ export async function startStreamUpstream(): Promise<StreamUpstream> {
     uploads,
     offered,
     connections: () =>
-      new Promise((resolve, reject) => server.getConnections((error, number) => (error === null ? resolve(number) : reject(error)))),
+      new Promise((resolve, reject) =>
+        server.getConnections((error, number) => (error === null ? resolve(number) : reject(error))),
+      ),
     async close() {
       for (const client of sockets.clients) client.terminate();
       server.closeAllConnections();
@@ -115,16 +118,27 @@ function receive(request: IncomingMessage, response: ServerResponse, uploads: Up
   request.on('end', () => {
     upload.complete = true;
     response.writeHead(200, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify({ bytes: upload.bytes, crc: upload.crc, framing: request.headers['transfer-encoding'] ?? request.headers['content-length'] }));
+    response.end(
+      JSON.stringify({
+        bytes: upload.bytes,
+        crc: upload.crc,
+        framing: request.headers['transfer-encoding'] ?? request.headers['content-length'],
+      }),
+    );
   });
-  request.on('error', () => {}).on('close', () => {
-    upload.closed = true;
-  });
+  request
+    .on('error', () => {})
+    .on('close', () => {
+      upload.closed = true;
+    });
 }
 
 async function send(response: ServerResponse, options: URLSearchParams, offered: Tally): Promise<void> {
   const bytes = Number(options.get('bytes'));
-  response.writeHead(200, { 'Content-Type': 'application/octet-stream', ...(options.has('length') ? { 'Content-Length': bytes } : {}) });
+  response.writeHead(200, {
+    'Content-Type': 'application/octet-stream',
+    ...(options.has('length') ? { 'Content-Length': bytes } : {}),
+  });
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   for (const block of fileBlocks(bytes)) {

@@ -1,7 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Resolves with the first truthy outcome; rejects, saying what it waited for, where there is none in time. */
-export async function until<Outcome>(what: string, attempt: () => Outcome | Promise<Outcome>, withinMs = 15_000): Promise<NonNullable<Outcome>> {
+export async function until<Outcome>(
+  what: string,
+  attempt: () => Outcome | Promise<Outcome>,
+  withinMs = 15_000,
+): Promise<NonNullable<Outcome>> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const outcome = await attempt();

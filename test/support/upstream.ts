@@ -32,7 +32,13 @@ export async function startUpstream(answer: Answer = echo): Promise<TestUpstream
       body += part;
     });
     request.on('end', () => {
-      const record: Seen = { method: request.method ?? '', target: request.url ?? '', rawHeaders: request.rawHeaders, headers: request.headers, body };
+      const record: Seen = {
+        method: request.method ?? '',
+        target: request.url ?? '',
+        rawHeaders: request.rawHeaders,
+        headers: request.headers,
+        body,
+      };
       seen.push(record);
       answer(request, response, record);
     });
@@ -84,7 +90,9 @@ export async function startRawUpstream(respond: (socket: Socket, head: string, c
   };
 }
 
-async function listen(server: { listen(port: number, host: string): unknown; address(): unknown } & NodeJS.EventEmitter): Promise<number> {
+async function listen(
+  server: { listen(port: number, host: string): unknown; address(): unknown } & NodeJS.EventEmitter,
+): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
