@@ -14,7 +14,7 @@ export interface PlanStep {
 }
 
 /** A policy's needs are unmet: no policy of an earlier place provides a fact it relies on. */
-export class UnmetNeed extends Error {
+class UnmetNeed extends Error {
   override readonly name = 'UnmetNeed';
 }
 

@@ -1,5 +1,6 @@
 import type { Exchange } from '../exchange.ts';
 import { fieldSet, isHopByHop, nominatedFields } from '../lib/http-fields.ts';
+import { traceparentFor } from '../observe/trace-context.ts';
 
 /** What of a request is decided by the route rather than by the client. */
 export interface HeadPlan {
@@ -70,7 +71,7 @@ function forwardingFields(exchange: Exchange): string {
     `Via: ${via === undefined ? '' : `${via}, `}${exchange.httpVersion} sallyport\r\nX-Request-Id: ${exchange.id}\r\n`;
   const trace = exchange.trace;
   if (trace !== undefined) {
-    fields += `traceparent: 00-${trace.traceId}-${trace.spanId}-0${trace.sampled ? '1' : '0'}\r\n`;
+    fields += `traceparent: ${traceparentFor(trace)}\r\n`;
     if (trace.traceState !== undefined) fields += `tracestate: ${trace.traceState}\r\n`;
   }
   return fields;
