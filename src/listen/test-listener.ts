@@ -134,8 +134,12 @@ export async function readAll(socket: Socket): Promise<string> {
   socket.on('data', (chunk) => {
     text += chunk;
   });
-  if (!socket.destroyed) await once(socket, 'close', { signal: AbortSignal.timeout(10_000) });
-  return text;
+  if (socket.closed) return text;
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => reject(new Error(`never closed: ${JSON.stringify(text)}`)), 10_000);
+  // A reset is an end too, so 'error' is not listened to.
+  socket.once('close', () => resolve(text));
+  return promise.finally(() => clearTimeout(timer));
 }
 
 /** Reads until the text matches. */

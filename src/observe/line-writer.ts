@@ -40,6 +40,7 @@ export function createLineWriter(destination: number | string): LineWriter {
   let writing = false;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
+  let retry: NodeJS.Timeout | undefined;
   /** Whether the last write broke off within a line. */
   let torn = false;
 
@@ -79,7 +80,8 @@ export function createLineWriter(destination: number | string): LineWriter {
   function writeOut(batch: Batch, bytes: Buffer, from: number): void {
     write(fd, bytes, from, bytes.length - from, null, (error, written) => {
       if (error !== null && (error.code === 'EAGAIN' || error.code === 'EBUSY')) {
-        setTimeout(() => writeOut(batch, bytes, from), FULL_PIPE_MS).unref();
+        retry = setTimeout(() => writeOut(batch, bytes, from), FULL_PIPE_MS);
+        if (idle.length === 0) retry.unref(); // a thread lives on for a flush only
         return;
       }
       if (error === null && from + written < bytes.length) {
@@ -99,6 +101,7 @@ export function createLineWriter(destination: number | string): LineWriter {
   function flush(): Promise<void> {
     return new Promise((resolve) => {
       idle.push(resolve);
+      retry?.ref();
       writeNext();
     });
   }

@@ -61,6 +61,7 @@ function settings(options: LogOptions): LoggerOptions {
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (level) => ({ level }) },
+    serializers: { err: (facts) => facts }, // pino's own would add to what errorFacts made
   };
 }
 

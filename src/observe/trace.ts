@@ -26,7 +26,9 @@ const BATCH_SPANS = 512;
 const BATCH_EVERY_MS = 2000;
 /** For one batch, its retries included. */
 const EXPORT_TIMEOUT_MS = 10_000;
-const CONCURRENT_EXPORTS = 2;
+/** `close` sends all batches at once; the exporter refuses those beyond its limit. */
+const CONCURRENT_EXPORTS = MAX_PENDING_SPANS / BATCH_SPANS + 1;
+const CONNECTIONS = 2;
 
 /** Opens the way to a collector over OTLP/HTTP (JSON). The OpenTelemetry libraries are loaded here, so that a gateway without tracing has no part of them. */
 export async function createTracing(options: TracingOptions): Promise<Tracing> {
@@ -37,7 +39,7 @@ export async function createTracing(options: TracingOptions): Promise<Tracing> {
     import('@opentelemetry/resources'),
   ]);
   const { Agent } = options.endpoint.startsWith('https:') ? await import('node:https') : await import('node:http');
-  const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENT_EXPORTS, timeout: EXPORT_TIMEOUT_MS });
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, timeout: EXPORT_TIMEOUT_MS });
   const exporter = new CountingExporter(
     new OTLPTraceExporter({
       url: options.endpoint,
@@ -81,9 +83,15 @@ export async function createTracing(options: TracingOptions): Promise<Tracing> {
       ]);
       clearTimeout(deadline);
       exporter.giveUp();
+      // The exporter's retries go on for a while; this ends them at the next attempt.
+      agent.createConnection = refuseConnection;
       agent.destroy();
     },
   };
+}
+
+function refuseConnection(): never {
+  throw new Error('tracing is closed');
 }
 
 /** What an operator may say of this instance with OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME goes before what we say. */
