@@ -3,8 +3,7 @@ import { type Explanation, explainRequest } from '../config/explain.ts';
 import { faultsToJson, renderFaults } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
-import type { ProgramFacts } from './program.ts';
+import { type CommonOptions, type ExitCode, exitCodes, type ProgramFacts } from './output.ts';
 
 export interface ExplainOptions extends CommonOptions {
   readonly method: string;

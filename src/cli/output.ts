@@ -4,6 +4,14 @@ export interface Terminal {
   readonly err: (line: string) => void;
 }
 
+/** What the entry point knows and every command may use. */
+export interface ProgramFacts {
+  readonly version: string;
+  readonly entry: URL;
+  readonly terminal: Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
 /** Exit codes of every command; docs/command-line.md lists them. */
 export const exitCodes = {
   ok: 0,

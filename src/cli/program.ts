@@ -2,17 +2,10 @@ import { Command, Option } from 'commander';
 import { check } from './check.ts';
 import { explain } from './explain.ts';
 import { init } from './init.ts';
-import { type ExitCode, exitCodes, type Terminal } from './output.ts';
+import { type ExitCode, exitCodes, type ProgramFacts } from './output.ts';
 import { reload } from './reload.ts';
 import { start } from './start.ts';
 import { version } from './version.ts';
-
-export interface ProgramFacts {
-  readonly version: string;
-  readonly entry: URL;
-  readonly terminal: Terminal;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
 
 /** Runs one command line and resolves with the exit code of the process. */
 export async function runCommand(argv: readonly string[], facts: ProgramFacts): Promise<ExitCode> {

@@ -1,17 +1,22 @@
 import { resolve } from 'node:path';
-import { loadConfig } from '../config/load.ts';
 import { faultsToJson, renderFaults } from '../config/faults.ts';
+import { loadConfig } from '../config/load.ts';
 import { askGateway, NotRunning, type ReloadOutcome } from '../process/control-socket.ts';
-import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
-import type { ProgramFacts } from './program.ts';
+import { type CommonOptions, type ExitCode, exitCodes, type ProgramFacts } from './output.ts';
 
 /** Asks the gateway that runs on this configuration's data directory to load its file again. */
-export async function reload(options: CommonOptions & { readonly dev: boolean }, facts: ProgramFacts): Promise<ExitCode> {
+export async function reload(
+  options: CommonOptions & { readonly dev: boolean },
+  facts: ProgramFacts,
+): Promise<ExitCode> {
   const { out, err } = facts.terminal;
   const loaded = await loadConfig(resolve(options.config), { env: facts.env, dev: options.dev });
   if (!loaded.ok) {
     if (options.json) out(JSON.stringify({ ok: false, ...faultsToJson(options.config, loaded.faults) }));
-    else err(`${renderFaults(options.config, loaded.faults)}Nothing was reloaded: the running gateway keeps its configuration.`);
+    else
+      err(
+        `${renderFaults(options.config, loaded.faults)}Nothing was reloaded: the running gateway keeps its configuration.`,
+      );
     return exitCodes.refused;
   }
   try {

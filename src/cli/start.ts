@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { AlreadyRunning } from '../process/control-socket.ts';
 import { ConfigRefused, type RunningGateway, startSupervisor } from '../process/supervisor.ts';
-import { type CommonOptions, type ExitCode, exitCodes } from './output.ts';
-import type { ProgramFacts } from './program.ts';
+import { type CommonOptions, type ExitCode, exitCodes, type ProgramFacts } from './output.ts';
 
 /** Runs the gateway until SIGTERM or SIGINT; SIGHUP loads the file again. A second SIGINT does not wait for requests in flight. */
 export async function start(

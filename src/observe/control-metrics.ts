@@ -1,4 +1,6 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { DepartedWorkers } from './departed-workers.ts';
+import type { MetricsSnapshot } from './metric-families.ts';
 
 /** The control plane's own metrics, and the sum of the workers'. */
 export interface ControlMetrics {
@@ -7,24 +9,71 @@ export interface ControlMetrics {
   readonly generation: Gauge;
   /** Seconds since the epoch at which the first certificate of a listener ends. */
   readonly certificateExpiry: Gauge<'name'>;
-  /** Prometheus text (version 0.0.4) of the control plane and these snapshots. */
+  /** Prometheus text (version 0.0.4) of the control plane and these snapshots; what is no snapshot is left out. */
   aggregate(snapshots: readonly unknown[]): Promise<string>;
 }
 
 export function createControlMetrics(facts: { readonly version: string }): ControlMetrics {
   const registry = new Registry();
   const registers = [registry];
+  const departed = new DepartedWorkers();
   collectDefaultMetrics({ register: registry });
-  new Gauge({ name: 'sallyport_build_info', help: 'Always 1; the version is a label.', labelNames: ['version', 'node'], registers }).set({ version: facts.version, node: process.versions.node }, 1);
+  const buildInfo = new Gauge({
+    name: 'sallyport_build_info',
+    help: 'Always 1; the versions are labels.',
+    labelNames: ['version', 'node'],
+    registers,
+  });
+  buildInfo.set({ version: facts.version, node: process.versions.node }, 1);
+  const workerRestarts = new Counter({
+    name: 'sallyport_worker_restarts_total',
+    help: 'Workers that crashed and were started again.',
+    registers,
+  });
+  const reloads = new Counter({
+    name: 'sallyport_config_reloads_total',
+    help: 'Configurations that were loaded again, by result.',
+    labelNames: ['result'],
+    registers,
+  });
+  // A counter that first appears at 1 has no increase to alert on.
+  for (const result of ['applied', 'refused']) reloads.inc({ result }, 0);
+  const generation = new Gauge({
+    name: 'sallyport_config_generation',
+    help: 'The configuration in force; each reload counts one up.',
+    registers,
+  });
+  const certificateExpiry = new Gauge({
+    name: 'sallyport_certificate_expiry_seconds',
+    help: 'When the first certificate of a listener ends, in seconds since the epoch.',
+    labelNames: ['name'],
+    registers,
+  });
+
   return {
-    workerRestarts: new Counter({ name: 'sallyport_worker_restarts_total', help: 'Workers that crashed and were started again.', registers }),
-    reloads: new Counter({ name: 'sallyport_config_reloads_total', help: 'Configurations that were loaded again, by result.', labelNames: ['result'], registers }),
-    generation: new Gauge({ name: 'sallyport_config_generation', help: 'The configuration in force; each reload counts one up.', registers }),
-    certificateExpiry: new Gauge({ name: 'sallyport_certificate_expiry_seconds', help: 'When the first certificate of a listener ends, in seconds since the epoch.', labelNames: ['name'], registers }),
+    workerRestarts,
+    reloads,
+    generation,
+    certificateExpiry,
     async aggregate(snapshots) {
-      const sound = snapshots.filter((snapshot) => Array.isArray(snapshot));
-      const workers = sound.length === 0 ? '' : await AggregatorRegistry.aggregate(sound).metrics();
-      return `${await registry.metrics()}\n${workers}`;
+      const present = snapshots.filter(isSnapshot);
+      const families = [...present.map((snapshot) => snapshot.families), ...departed.follow(present)];
+      const workers = AggregatorRegistry.aggregate(families);
+      const texts = await Promise.all([registry.metrics(), workers.metrics()]);
+      return `${texts
+        .map((text) => text.trim())
+        .filter((text) => text !== '')
+        .join('\n\n')}\n`;
     },
   };
+}
+
+function isSnapshot(value: unknown): value is MetricsSnapshot {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'source' in value &&
+    'families' in value &&
+    Array.isArray(value.families)
+  );
 }

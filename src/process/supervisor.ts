@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { type FileWatch, watchFiles } from '../certificates/watch-files.ts';
 import { renderFaults } from '../config/faults.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createControlMetrics } from '../observe/control-metrics.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { CertificateStore, newTicketKeys } from './certificate-store.ts';
+import { ConfigWatch } from './config-watch.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
 import { type InternalAppServer, serveInternalApps } from './internal-apps.ts';
 import type { Blueprint, Materials } from './messages.ts';
@@ -45,7 +45,6 @@ export class ConfigRefused extends Error {
 
 /** Ticket keys live this long; a client with an older ticket makes a full handshake. */
 const TICKET_KEY_MS = 12 * 60 * 60 * 1000;
-const RELOAD_DEBOUNCE_MS = 200;
 
 /** The control plane: loads the file, owns certificates, keeps the workers running and puts new configurations into force. */
 export async function startSupervisor(options: SupervisorOptions): Promise<RunningGateway> {
@@ -56,6 +55,10 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Runni
 
 class Supervisor implements RunningGateway {
   readonly #options: SupervisorOptions;
+  readonly #watch = new ConfigWatch((changed) => {
+    this.#running().log.info({ changed }, 'a file of the configuration changed');
+    void this.reload();
+  });
   readonly #startedAt = new Date();
   #state: State | undefined;
   #generation = 0;
@@ -63,7 +66,6 @@ class Supervisor implements RunningGateway {
   #ticketKeysAt = Date.now();
   /** Reloads happen one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
-  #watch: FileWatch | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -83,6 +85,7 @@ class Supervisor implements RunningGateway {
   }
 
   async start(): Promise<void> {
+    const readAt = Date.now();
     const loaded = await this.#load();
     const log = createLog({ level: loaded.config.log.level, format: loaded.config.log.format });
     const metrics = createControlMetrics({ version: this.#options.version });
@@ -124,7 +127,7 @@ class Supervisor implements RunningGateway {
     }
     metrics.generation.set(this.#generation);
     this.#noteExpiries();
-    this.#rewatch(loaded.files);
+    await this.#watch.follow(loaded.files, readAt);
     log.info(
       {
         pid: process.pid,
@@ -154,6 +157,7 @@ class Supervisor implements RunningGateway {
     if (this.#stopped !== undefined)
       return { ok: false, generation: this.#generation, faults: ['the gateway is shutting down'] };
     try {
+      const readAt = Date.now();
       const loaded = await this.#load();
       refuseFixedChanges(before.config, loaded.config);
       const fixed = await fixPorts(loaded.config, ports);
@@ -161,7 +165,7 @@ class Supervisor implements RunningGateway {
       this.#state = { ...this.#running(), loaded: { ...loaded, config: fixed.config }, ports: fixed.ports };
       await certificates.follow(fixed.config);
       this.#noteExpiries();
-      this.#rewatch(loaded.files);
+      await this.#watch.follow(loaded.files, readAt);
       metrics.reloads.inc({ result: 'applied' });
       metrics.generation.set(this.#generation);
       log.info({ generation: this.#generation }, 'a new configuration is in force');
@@ -208,18 +212,6 @@ class Supervisor implements RunningGateway {
     };
   }
 
-  #rewatch(files: readonly string[]): void {
-    this.#watch?.close();
-    this.#watch = watchFiles(
-      [...new Set(files)],
-      (changed) => {
-        this.#running().log.info({ changed }, 'a file of the configuration changed');
-        void this.reload();
-      },
-      { debounceMs: RELOAD_DEBOUNCE_MS },
-    );
-  }
-
   #noteExpiries(): void {
     const { certificates, metrics } = this.#running();
     for (const [listener, notAfter] of certificates.expiries)
@@ -250,7 +242,7 @@ class Supervisor implements RunningGateway {
   async #stop(): Promise<void> {
     const { log, pool, apps, control, certificates, loaded } = this.#running();
     log.info({ drainMs: loaded.config.drain }, 'the gateway is shutting down');
-    this.#watch?.close();
+    this.#watch.close();
     await this.#queue;
     await pool.drain(loaded.config.drain);
     await Promise.allSettled([apps.close(), control.close(), certificates.close()]);
