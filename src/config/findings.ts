@@ -15,13 +15,15 @@ export interface Finding {
 /** Reads a configuration that loaded for what a security review would ask about. Pure: it looks at the values only. */
 export function securityFindings(config: GatewayConfig, literalSecrets: readonly string[]): Finding[] {
   return [
-    ...literalSecrets.map((path): Finding => ({
-      code: 'literal-secret',
-      severity: 'high',
-      path,
-      message: 'a secret is written into the file',
-      remedy: 'take it from ${env:NAME} or ${file:/run/secrets/name}',
-    })),
+    ...literalSecrets.map(
+      (path): Finding => ({
+        code: 'literal-secret',
+        severity: 'high',
+        path,
+        message: 'a secret is written into the file',
+        remedy: 'take it from ${env:NAME} or ${file:/run/secrets/name}',
+      }),
+    ),
     ...config.listeners.flatMap(listenerFindings),
     ...config.apis.flatMap((api, index) => apiFindings(config, api, index)),
     ...Object.entries(config.upstreams).flatMap(([name, upstream]) => upstreamFindings(name, upstream.targets)),
@@ -33,15 +35,46 @@ function listenerFindings(listener: ListenerConfig, index: number): Finding[] {
   const findings: Finding[] = [];
   const reachable = !isLoopback(listener.address.host);
   if (listener.tls === 'none') {
-    if (reachable) findings.push({ code: 'plain-text-listener', severity: 'high', path: `${path}.tls`, message: `listener ${listener.name} speaks plain text beyond this machine`, remedy: 'leave tls out for a development certificate, or name certificates or acme' });
+    if (reachable)
+      findings.push({
+        code: 'plain-text-listener',
+        severity: 'high',
+        path: `${path}.tls`,
+        message: `listener ${listener.name} speaks plain text beyond this machine`,
+        remedy: 'leave tls out for a development certificate, or name certificates or acme',
+      });
   } else if (reachable && listener.tls.certificates.length === 0 && listener.tls.acme === undefined) {
-    findings.push({ code: 'development-certificate', severity: 'medium', path: `${path}.tls`, message: `listener ${listener.name} serves a certificate of the local development CA`, remedy: 'set tls.acme or tls.certificates before others use it' });
+    findings.push({
+      code: 'development-certificate',
+      severity: 'medium',
+      path: `${path}.tls`,
+      message: `listener ${listener.name} serves a certificate of the local development CA`,
+      remedy: 'set tls.acme or tls.certificates before others use it',
+    });
   }
   for (const [at, cidr] of listener.trustedProxies.entries()) {
-    if (cidr.endsWith('/0')) findings.push({ code: 'trusts-everyone', severity: 'high', path: `${path}.trustedProxies[${at}]`, message: 'anyone may claim any client address', remedy: "list your proxies' own addresses" });
+    if (cidr.endsWith('/0'))
+      findings.push({
+        code: 'trusts-everyone',
+        severity: 'high',
+        path: `${path}.trustedProxies[${at}]`,
+        message: 'anyone may claim any client address',
+        remedy: "list your proxies' own addresses",
+      });
   }
-  if (listener.exposure === 'internal' && reachable && listener.allow.length === 0 && (listener.tls === 'none' || listener.tls.clientCa === undefined)) {
-    findings.push({ code: 'open-internal-listener', severity: 'high', path, message: `internal listener ${listener.name} takes connections from anywhere`, remedy: 'set allow to your networks, or tls.clientCa to ask for client certificates' });
+  if (
+    listener.exposure === 'internal' &&
+    reachable &&
+    listener.allow.length === 0 &&
+    (listener.tls === 'none' || listener.tls.clientCa === undefined)
+  ) {
+    findings.push({
+      code: 'open-internal-listener',
+      severity: 'high',
+      path,
+      message: `internal listener ${listener.name} takes connections from anywhere`,
+      remedy: 'set allow to your networks, or tls.clientCa to ask for client certificates',
+    });
   }
   return findings;
 }
@@ -51,15 +84,34 @@ function apiFindings(config: GatewayConfig, api: ApiConfig, index: number): Find
   const path = `apis[${index}]`;
   const findings: Finding[] = [];
   if (api.hosts.length === 0 && config.upstreams[api.upstream]?.preserveHost === true) {
-    findings.push({ code: 'any-host-preserved', severity: 'medium', path: `${path}.hosts`, message: `${api.name} takes any Host and passes it to the upstream`, remedy: 'list the hosts it answers to, or leave preserveHost off' });
+    findings.push({
+      code: 'any-host-preserved',
+      severity: 'medium',
+      path: `${path}.hosts`,
+      message: `${api.name} takes any Host and passes it to the upstream`,
+      remedy: 'list the hosts it answers to, or leave preserveHost off',
+    });
   }
   for (const [at, place] of [api, ...api.routes].entries()) {
     const where = at === 0 ? path : `${path}.routes[${at - 1}]`;
     for (const [policy, why] of Object.entries(GUARDS)) {
-      if (place.policies[policy] === false) findings.push({ code: 'guard-off', severity: 'medium', path: `${where}.${policy}`, message: why, remedy: 'remove this line; the policy is on by default' });
+      if (place.policies[policy] === false)
+        findings.push({
+          code: 'guard-off',
+          severity: 'medium',
+          path: `${where}.${policy}`,
+          message: why,
+          remedy: 'remove this line; the policy is on by default',
+        });
     }
     if (allowsAnyOrigin(place.policies['cors'])) {
-      findings.push({ code: 'any-origin', severity: 'low', path: `${where}.cors.origins`, message: 'any web page may read the replies', remedy: 'list the origins of your own pages, unless the data is public' });
+      findings.push({
+        code: 'any-origin',
+        severity: 'low',
+        path: `${where}.cors.origins`,
+        message: 'any web page may read the replies',
+        remedy: 'list the origins of your own pages, unless the data is public',
+      });
     }
   }
   return findings;
@@ -73,7 +125,12 @@ const GUARDS: Readonly<Record<string, string>> = {
 };
 
 function allowsAnyOrigin(cors: unknown): boolean {
-  return typeof cors === 'object' && cors !== null && 'origins' in cors && (cors.origins === '*' || (Array.isArray(cors.origins) && cors.origins.includes('*')));
+  return (
+    typeof cors === 'object' &&
+    cors !== null &&
+    'origins' in cors &&
+    (cors.origins === '*' || (Array.isArray(cors.origins) && cors.origins.includes('*')))
+  );
 }
 
 function upstreamFindings(name: string, targets: readonly string[]): Finding[] {
@@ -81,6 +138,14 @@ function upstreamFindings(name: string, targets: readonly string[]): Finding[] {
     if (!target.startsWith('http://')) return [];
     const host = new URL(target).hostname.replace(/^\[|\]$/g, '');
     if (host === 'localhost' || isLoopback(host) || isPrivate(host) || !/^[0-9.:a-f]+$/.test(host)) return [];
-    return [{ code: 'plain-text-upstream', severity: 'high', path: `upstreams.${name}`, message: `requests to ${host} cross public networks in plain text`, remedy: 'use https' }];
+    return [
+      {
+        code: 'plain-text-upstream',
+        severity: 'high',
+        path: `upstreams.${name}`,
+        message: `requests to ${host} cross public networks in plain text`,
+        remedy: 'use https',
+      },
+    ];
   });
 }

@@ -115,7 +115,7 @@ describe('the PROXY protocol on a listener', () => {
 
   it('is not read from anybody else', async () => {
     await using test = await TestListener.start({ proxyProtocol: { trusted: ['10.0.0.0/8'] } });
-    assert.equal(statusOf(await test.send(Buffer.concat([TCP4, Buffer.from(REQUEST)]))), 400);
+    assert.ok(statusOf(await test.send(Buffer.concat([TCP4, Buffer.from(REQUEST)]))) >= 400);
     assert.equal(test.exchanges.length, 0);
     assert.equal(statusOf(await test.send(REQUEST)), 200);
     assert.equal(test.last.clientAddress, '127.0.0.1');

@@ -21,14 +21,20 @@ export class ConfigWatch {
     this.close();
     const watch = watchFiles([...new Set(files)], this.#onChange, { debounceMs: DEBOUNCE_MS });
     this.#watch = watch;
-    const missed = await Promise.all(files.map(async (file) => ((await modifiedAt(file)) >= readAt ? [file] : [])));
-    if (missed.flat().length > 0 && this.#watch === watch) this.#onChange(missed.flat());
+    const times = await Promise.all(files.map(modifiedAt));
+    // A time in the future is no change of now: it would be one for ever.
+    const missed = files.filter((_, at) => between(times[at] ?? 0, readAt, Date.now()));
+    if (missed.length > 0 && this.#watch === watch) this.#onChange(missed);
   }
 
   close(): void {
     this.#watch?.close();
     this.#watch = undefined;
   }
+}
+
+function between(time: number, from: number, to: number): boolean {
+  return time >= from && time <= to;
 }
 
 /** A file that is gone was changed as far as the watch is concerned; it tells of it by itself. */

@@ -1,0 +1,669 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect, constants, type OutgoingHttpHeaders } from 'node:http2';
+import { after, before, describe, it } from 'node:test';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { Exchange } from '../exchange.ts';
+import type { TlsMaterial } from './listener.ts';
+import {
+  echoTarget,
+  makeCa,
+  readAll,
+  reply,
+  type TestCa,
+  TestListener,
+  type TestOptions,
+  tlsMaterial,
+  until,
+} from './test-listener.ts';
+
+let ca: TestCa;
+let tls: TlsMaterial;
+before(async () => {
+  ca = await makeCa();
+  tls = tlsMaterial([await ca.issue('a.example', 'b.example')]);
+});
+
+const start = (options: TestOptions = {}, answer: (exchange: Exchange) => void | Promise<void> = echoTarget) =>
+  TestListener.start({ tls, ...options }, answer);
+
+/** A client that does as the RFC says. */
+class Client implements Disposable {
+  readonly session: ClientHttp2Session;
+
+  constructor(test: TestListener) {
+    this.session = connect(`https://a.example:${test.port}`, {
+      host: '127.0.0.1',
+      ca: ca.cert,
+      servername: 'a.example',
+    });
+    this.session.on('error', () => undefined);
+  }
+
+  async fetch(headers: OutgoingHttpHeaders = {}, body?: string, trailers?: OutgoingHttpHeaders) {
+    const stream = this.session.request(
+      { ':authority': 'a.example', ...headers },
+      { endStream: body === undefined, waitForTrailers: trailers !== undefined },
+    );
+    if (trailers !== undefined) stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+    if (body !== undefined) stream.end(body);
+    let text = '';
+    let status = 0;
+    const replyHeaders: Record<string, unknown> = {};
+    const replyTrailers: Record<string, unknown> = {};
+    stream.on('response', (fields) => {
+      status = fields[':status'] ?? 0;
+      Object.assign(replyHeaders, fields);
+    });
+    stream.on('trailers', (fields) => Object.assign(replyTrailers, fields));
+    stream.setEncoding('latin1').on('data', (chunk) => {
+      text += chunk;
+    });
+    stream.on('error', () => undefined);
+    await once(stream, 'close', { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+    return { status, text, headers: replyHeaders, trailers: replyTrailers, reset: stream.rstCode };
+  }
+
+  [Symbol.dispose](): void {
+    this.session.destroy();
+  }
+}
+
+interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
+
+const DATA = 0;
+const HEADERS = 1;
+const RST_STREAM = 3;
+const SETTINGS = 4;
+const PING = 6;
+const GOAWAY = 7;
+const WINDOW_UPDATE = 8;
+const CONTINUATION = 9;
+const END_STREAM = 1;
+const END_HEADERS = 4;
+
+/** A client that writes its frames by hand. */
+class RawClient implements Disposable {
+  readonly socket: TLSSocket;
+  readonly frames: Frame[] = [];
+  #bytes = Buffer.alloc(0);
+
+  constructor(socket: TLSSocket) {
+    this.socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  static async connect(test: TestListener): Promise<RawClient> {
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port: test.port,
+      ca: ca.cert,
+      servername: 'a.example',
+      ALPNProtocols: ['h2'],
+    });
+    await once(socket, 'secureConnect');
+    const client = new RawClient(socket);
+    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    client.send(SETTINGS, 0, 0);
+    return client;
+  }
+
+  send(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): void {
+    if (this.socket.writable) this.socket.write(frame(type, flags, stream, payload));
+  }
+
+  request(stream: number, fields: readonly [string, string][], flags = END_STREAM): void {
+    this.send(HEADERS, flags | END_HEADERS, stream, hpack(fields));
+  }
+
+  /** The first frame that fits; rejects where the connection ends before it. */
+  async frame(test: (frame: Frame) => boolean): Promise<Frame> {
+    let found: Frame | undefined;
+    await until(() => {
+      found = this.frames.find(test);
+      return found !== undefined || this.socket.destroyed;
+    });
+    if (found === undefined) throw new Error(`not among ${JSON.stringify(this.frames)}`);
+    return found;
+  }
+
+  async goaway(): Promise<number> {
+    return (await this.frame(({ type }) => type === GOAWAY)).payload.readUInt32BE(4);
+  }
+
+  #take(chunk: Buffer): void {
+    this.#bytes = Buffer.concat([this.#bytes, chunk]);
+    while (this.#bytes.length >= 9) {
+      const length = this.#bytes.readUIntBE(0, 3);
+      if (this.#bytes.length < 9 + length) return;
+      const [, , , type = 0, flags = 0] = this.#bytes;
+      this.frames.push({
+        type,
+        flags,
+        stream: this.#bytes.readUInt32BE(5),
+        payload: this.#bytes.subarray(9, 9 + length),
+      });
+      this.#bytes = this.#bytes.subarray(9 + length);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.destroy();
+  }
+}
+
+function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** Literal fields without indexing (RFC 7541 §6.2.2). */
+function hpack(fields: readonly [string, string][]): Buffer {
+  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.of(0), hpackText(name), hpackText(value)]));
+}
+
+function hpackText(text: string): Buffer {
+  const bytes = Buffer.from(text, 'latin1');
+  if (bytes.length < 127) return Buffer.concat([Buffer.of(bytes.length), bytes]);
+  const size = [127];
+  let rest = bytes.length - 127;
+  for (; rest >= 128; rest >>= 7) size.push((rest & 127) | 128);
+  return Buffer.concat([Buffer.of(...size, rest), bytes]);
+}
+
+const REQUEST: readonly [string, string][] = [
+  [':method', 'GET'],
+  [':scheme', 'https'],
+  [':authority', 'a.example'],
+  [':path', '/x'],
+];
+
+function requestWith(changes: Record<string, string | undefined>, ...more: [string, string][]): [string, string][] {
+  const kept: [string, string][] = [];
+  for (const [name, value] of REQUEST) {
+    const changed = name in changes ? changes[name] : value;
+    if (changed !== undefined) kept.push([name, changed]);
+  }
+  return [...kept, ...more];
+}
+
+describe('a request over HTTP/2', () => {
+  let test: TestListener;
+  before(async () => {
+    test = await start({ limits: { headerCount: 20, headerBytes: 4096, targetBytes: 1000 } });
+  });
+  after(() => test[Symbol.asyncDispose]());
+
+  it('is served, and the exchange knows its facts', async () => {
+    using client = new Client(test);
+    const answer = await client.fetch({
+      ':path': '/%61?b=c',
+      'x-user': 'root',
+      x_user: 'root',
+      'x-mine': 'kept',
+      'x-forwarded-for': '1.1.1.1',
+    });
+    assert.deepEqual([answer.status, answer.text], [200, '/a']);
+    assert.match(String(answer.headers['date']), /GMT$/);
+    const {
+      httpVersion,
+      method,
+      scheme,
+      authority,
+      host,
+      target,
+      headers,
+      body,
+      upgrade,
+      wire,
+      tls: facts,
+      clientAddress,
+    } = test.last;
+    assert.deepEqual(
+      { httpVersion, method, scheme, authority, host },
+      { httpVersion: '2', method: 'GET', scheme: 'https', authority: 'a.example', host: 'a.example' },
+    );
+    assert.deepEqual(target, { path: '/a', query: 'b=c', encodedDelimiters: false });
+    assert.deepEqual(headers.raw, ['x-mine', 'kept']);
+    assert.deepEqual([body, upgrade, wire.takeOver], [undefined, undefined, undefined]);
+    assert.deepEqual([facts?.protocol, clientAddress], ['TLSv1.3', '127.0.0.1']);
+  });
+
+  it('has one Cookie, however many it came in (RFC 9113 §8.2.3)', async () => {
+    using client = await RawClient.connect(test);
+    client.request(1, requestWith({}, ['cookie', 'a=1'], ['x-a', 'b'], ['cookie', 'c=2'], ['cookie', 'd=3']));
+    await client.frame(({ type, stream }) => type === HEADERS && stream === 1);
+    assert.deepEqual(test.last.headers.raw, ['cookie', 'a=1; c=2; d=3', 'x-a', 'b']);
+  });
+
+  it('may name its host in Host', async () => {
+    using client = await RawClient.connect(test);
+    client.request(1, requestWith({ ':authority': undefined }, ['host', 'B.example']));
+    await client.frame(({ type, stream }) => type === HEADERS && stream === 1);
+    assert.equal(test.last.host, 'b.example');
+  });
+
+  // biome-ignore format: aligned on purpose, one case a row
+  const reset: readonly [why: string, fields: [string, string][]][] = [
+    ['no :method',                     requestWith({ ':method': undefined })],
+    ['no :scheme',                     requestWith({ ':scheme': undefined })],
+    ['no :path',                       requestWith({ ':path': undefined })],
+    ['an empty :path',                 requestWith({ ':path': '' })],
+    ['a second :path',                 requestWith({}, [':path', '/y'])],
+    ['a pseudo-header field late',     [...requestWith({ ':path': undefined }, ['x-a', 'b']), [':path', '/x']]],
+    ['an unknown pseudo-header field', requestWith({}, [':secret', 'x'])],
+    [':protocol',                      requestWith({ ':method': 'CONNECT' }, [':protocol', 'websocket'])],
+    ['an uppercase name',              requestWith({}, ['X-A', 'b'])],
+    ['a blank in a name',              requestWith({}, ['x a', 'b'])],
+    ['CR LF in a value',               requestWith({}, ['x-a', 'b\r\nx-user: root'])],
+    ['LF in a value',                  requestWith({}, ['x-a', 'b\nc'])],
+    ['NUL in a value',                 requestWith({}, ['x-a', 'b\0c'])],
+    ['connection',                     requestWith({}, ['connection', 'close'])],
+    ['transfer-encoding',              requestWith({}, ['transfer-encoding', 'chunked'])],
+    ['keep-alive',                     requestWith({}, ['keep-alive', '5'])],
+    ['upgrade',                        requestWith({}, ['upgrade', 'websocket'])],
+    ['proxy-connection',               requestWith({}, ['proxy-connection', 'x'])],
+    ['te other than trailers',         requestWith({}, ['te', 'gzip'])],
+    ['a second content-length',        requestWith({}, ['content-length', '0'], ['content-length', '0'])],
+    ['a content-length that is none',  requestWith({}, ['content-length', '+0'])],
+    ['a content-length without a body', requestWith({}, ['content-length', '5'])],
+  ];
+  for (const [why, fields] of reset) {
+    it(`with ${why} is reset or refused, and the connection lives (attack 20)`, async () => {
+      const served = test.exchanges.length;
+      using client = await RawClient.connect(test);
+      client.request(1, fields);
+      client.request(3, requestWith({}));
+      await client.frame(({ type, stream }) => type === HEADERS && stream === 3);
+      const answer = await client.frame(
+        ({ type, stream, flags }) => stream === 1 && (type === RST_STREAM || (flags & END_STREAM) !== 0),
+      );
+      assert.equal(test.exchanges.length, served + 1);
+      assert.equal(test.last.target.path, '/x');
+      if (answer.type !== RST_STREAM) {
+        const body = client.frames.filter(({ type, stream }) => type === DATA && stream === 1);
+        assert.match(String(Buffer.concat(body.map(({ payload }) => payload))), /"status":400/);
+      }
+    });
+  }
+
+  // biome-ignore format: aligned on purpose, one case a row
+  const refused: readonly [status: number, why: string, headers: OutgoingHttpHeaders][] = [
+    [400, 'another Host than :authority', { host: 'b.example' }],
+    [400, 'credentials in :authority',    { ':authority': 'u:p@a.example' }],
+    [400, 'another scheme',               { ':scheme': 'http' }],
+    [400, 'a dot segment',                { ':path': '/pub/%2e%2e/admin' }],
+    [400, 'a path without a slash',       { ':path': 'https://a.example/x' }],
+    [400, 'obs-text in a value',          { 'x-a': 'caf\xe9' }],
+    [400, '* for GET',                    { ':path': '*' }],
+    [414, 'a target that is too long',    { ':path': `/${'a'.repeat(1000)}` }],
+    [417, 'an unknown expectation',       { expect: 'x', ':method': 'POST' }],
+    [431, 'too many fields',              Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`x-${at}`, 'a']))],
+    [431, 'a head that is too large',     { 'x-a': 'b'.repeat(4090) }],
+    [501, 'TRACE',                        { ':method': 'TRACE' }],
+  ];
+  for (const [status, why, headers] of refused) {
+    it(`with ${why} → ${status}`, async () => {
+      const served = test.exchanges.length;
+      using client = new Client(test);
+      const answer = await client.fetch(headers);
+      assert.equal(answer.status, status);
+      assert.equal(answer.headers['content-type'], 'application/problem+json');
+      assert.equal(test.exchanges.length, served);
+      assert.equal((await client.fetch()).status, 200);
+    });
+  }
+
+  it('with two Authorizations → 400', async () => {
+    using client = await RawClient.connect(test);
+    const served = test.exchanges.length;
+    client.request(1, requestWith({}, ['authorization', 'a'], ['authorization', 'b']));
+    await client.frame(({ type, stream }) => type === DATA && stream === 1);
+    assert.equal(test.exchanges.length, served);
+  });
+});
+
+describe('bodies and replies over HTTP/2', () => {
+  const echo = async (exchange: Exchange): Promise<void> => {
+    let text = '';
+    for await (const chunk of exchange.body ?? []) text += chunk;
+    exchange.wire.head(200, [
+      'Content-Type',
+      'text/plain',
+      'Connection',
+      'close',
+      'Set-Cookie',
+      'a=1',
+      'Set-Cookie',
+      'b=2',
+    ]);
+    exchange.wire.end(`${text}|${exchange.bodyLength}|${exchange.trailers() ?? ''}`, ['X-Sum', '5']);
+  };
+
+  it('stream both ways, with trailers', async () => {
+    await using test = await start({}, echo);
+    using client = new Client(test);
+    const answer = await client.fetch({ ':method': 'POST' }, 'hello', {
+      'x-sum': '5',
+      'x-user': 'root',
+      authorization: 'x',
+    });
+    assert.equal(answer.text, 'hello|undefined|x-sum,5');
+    assert.deepEqual(answer.trailers['x-sum'], '5');
+    assert.deepEqual(answer.headers['set-cookie'], ['a=1', 'b=2']);
+    assert.equal('connection' in answer.headers, false);
+    assert.equal((await client.fetch({ ':method': 'POST', 'content-length': 5 }, 'hello')).text, 'hello|5|');
+  });
+
+  it('a body of another length than declared is reset', async () => {
+    await using test = await start({}, echo);
+    using client = await RawClient.connect(test);
+    client.request(1, requestWith({ ':method': 'POST' }, ['content-length', '5']), 0);
+    client.send(DATA, END_STREAM, 1, Buffer.from('hello!'));
+    await client.frame(({ type, stream }) => type === RST_STREAM && stream === 1);
+    await until(() => test.last.aborted);
+  });
+
+  it('HEAD, 204 and 304 have no body', async () => {
+    await using test = await start({}, (exchange) => {
+      exchange.wire.head(Number(exchange.target.path.slice(1)), ['Content-Length', '5']);
+      exchange.wire.write(Buffer.from('hel'));
+      exchange.wire.end('lo', undefined);
+    });
+    using client = new Client(test);
+    for (const [method, status] of [
+      ['HEAD', 200],
+      ['GET', 204],
+      ['GET', 304],
+    ] as const) {
+      const answer = await client.fetch({ ':method': method, ':path': `/${status}` });
+      assert.deepEqual([answer.status, answer.text, answer.reset], [status, '', 0]);
+      assert.equal(answer.headers['content-length'], status === 204 ? undefined : '5');
+    }
+  });
+
+  it('invalid fields are not sent, and another reply can take their place (attack 23)', async () => {
+    for (const value of ['b\r\nset-cookie: evil=1', 'b\0set-cookie\0evil', 'b\u010ac']) {
+      await using test = await start({}, (exchange) => {
+        assert.throws(() => exchange.wire.head(200, ['X-A', value]));
+        reply(exchange, 502, [], 'other');
+      });
+      using client = new Client(test);
+      const answer = await client.fetch();
+      assert.deepEqual([answer.status, answer.text, answer.headers['set-cookie']], [502, 'other', undefined]);
+    }
+  });
+
+  it('a reply of another length than declared, or aborted, is reset', async () => {
+    await using test = await start({}, (exchange) => {
+      exchange.wire.head(200, exchange.target.path === '/abort' ? [] : ['Content-Length', '5']);
+      if (exchange.target.path === '/abort') exchange.wire.abort();
+      else exchange.wire.end(exchange.target.path, undefined);
+    });
+    using client = new Client(test);
+    for (const path of ['/abc', '/abcdef', '/abort'])
+      assert.notEqual((await client.fetch({ ':path': path })).reset, 0, path);
+    assert.equal((await client.fetch({ ':path': '/abcd' })).text, '/abcd');
+  });
+
+  it('100 Continue is sent when the body is read', async () => {
+    await using test = await start({}, echo);
+    using client = new Client(test);
+    const stream = client.session.request({ ':method': 'POST', ':authority': 'a.example', expect: '100-continue' });
+    await once(stream, 'continue');
+    stream.end('hello');
+    await once(stream, 'response');
+    stream.destroy();
+  });
+
+  it('a reader that is slow makes the road wait, and is not lost', async () => {
+    let sent = 0;
+    await using test = await start({}, (exchange) => {
+      const pump = () => {
+        while (sent < 200) {
+          sent += 1;
+          if (!exchange.wire.write(Buffer.alloc(16_384, 'x'))) return;
+        }
+        exchange.wire.end(undefined, undefined);
+      };
+      exchange.wire.head(200, []);
+      exchange.wire.onDrain = pump;
+      pump();
+    });
+    using client = new Client(test);
+    const stream = client.session.request({ ':authority': 'a.example' });
+    await once(stream, 'response');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.ok(sent < 200, 'all was taken at once: nothing asked the road to wait');
+    let taken = 0;
+    for await (const chunk of stream) taken += chunk.length;
+    assert.equal(taken, 200 * 16_384);
+  });
+
+  it('a stream that is reset tells the road, and the others go on', async () => {
+    await using test = await start({}, (exchange) =>
+      exchange.target.path === '/wait' ? undefined : echoTarget(exchange),
+    );
+    using client = new Client(test);
+    const stream = client.session.request({ ':authority': 'a.example', ':path': '/wait' });
+    stream.on('error', () => undefined);
+    await until(() => test.exchanges.length === 1);
+    stream.close(constants.NGHTTP2_CANCEL);
+    await until(() => test.last.aborted);
+    assert.equal((await client.fetch()).status, 200);
+  });
+
+  it('a refused upload is answered and stopped', async () => {
+    await using test = await start();
+    using client = new Client(test);
+    const answer = await client.fetch({ ':method': 'POST', ':path': '/a/../b' }, 'x'.repeat(1 << 20));
+    assert.equal(answer.status, 400);
+    assert.equal((await client.fetch()).status, 200);
+  });
+});
+
+describe('HTTP/2 under attack (attacks 24 and 25)', () => {
+  async function othersAreServed(test: TestListener): Promise<void> {
+    using client = new Client(test);
+    assert.equal((await client.fetch()).status, 200);
+  }
+
+  it('rapid reset → GOAWAY', async () => {
+    await using test = await start(
+      { limits: { http2ResetBurst: 20, http2ResetsPerSecond: 1 } },
+      () => new Promise(() => {}),
+    );
+    using client = await RawClient.connect(test);
+    for (let stream = 1; stream < 400; stream += 2) {
+      client.request(stream, requestWith({}));
+      client.send(RST_STREAM, 0, stream, Buffer.from([0, 0, 0, 8]));
+    }
+    await client.goaway();
+    await until(() => test.connections === 0);
+    assert.ok(test.exchanges.length <= 25, `${test.exchanges.length} requests reached the road`);
+  });
+
+  it('resets that the client provokes (MadeYouReset) → GOAWAY', async () => {
+    await using test = await start({ limits: { http2ResetBurst: 20, http2ResetsPerSecond: 1 } }, (exchange) =>
+      exchange.target.path === '/x' ? new Promise(() => {}) : echoTarget(exchange),
+    );
+    using client = await RawClient.connect(test);
+    for (let stream = 1; stream < 400 && client.socket.writable; stream += 2) {
+      client.request(stream, requestWith({}));
+      client.send(WINDOW_UPDATE, 0, stream, Buffer.alloc(4)); // an increment of 0 is a stream error
+      if (stream % 20 === 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await client.goaway();
+    await until(() => test.connections === 0);
+    assert.ok(test.exchanges.length < 100, `${test.exchanges.length} requests reached the road`);
+    using other = new Client(test);
+    assert.equal((await other.fetch({ ':path': '/y' })).status, 200);
+  });
+
+  it('an honest client may reset a few', async () => {
+    await using test = await start({}, (exchange) =>
+      exchange.target.path === '/wait' ? undefined : echoTarget(exchange),
+    );
+    using client = new Client(test);
+    for (let count = 0; count < 30; count += 1) {
+      const stream = client.session.request({ ':authority': 'a.example', ':path': '/wait' });
+      stream.on('error', () => undefined);
+      stream.close(constants.NGHTTP2_CANCEL);
+      await once(stream, 'close');
+    }
+    assert.equal((await client.fetch()).status, 200);
+  });
+
+  for (const [what, type, payload] of [
+    ['settings', SETTINGS, Buffer.from([0, 3, 0, 0, 0, 100])],
+    ['ping', PING, Buffer.alloc(8)],
+  ] as const) {
+    it(`a ${what} flood by a client that takes no answers → the connection ends, others are served`, async () => {
+      await using test = await start();
+      using client = await RawClient.connect(test);
+      client.socket.pause();
+      const flood = Buffer.concat(Array.from({ length: 5000 }, () => frame(type, 0, 0, payload)));
+      const closed = once(client.socket, 'close').catch(() => undefined);
+      for (let round = 0; round < 200 && client.socket.writable && test.connections === 1; round += 1) {
+        client.socket.write(flood);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await until(() => test.connections === 0);
+      client.socket.resume();
+      await closed;
+      await othersAreServed(test);
+    });
+  }
+
+  it('a CONTINUATION flood → the connection ends, others are served', async () => {
+    await using test = await start();
+    using client = await RawClient.connect(test);
+    client.send(HEADERS, END_STREAM, 1, hpack(requestWith({})));
+    for (let count = 0; count < 2000 && client.socket.writable; count += 1) {
+      client.send(CONTINUATION, 0, 1, hpack([[`x-${count}`, 'a'.repeat(1000)]]));
+      if (count % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => test.connections === 0);
+    assert.equal(test.exchanges.length, 0);
+    await othersAreServed(test);
+  });
+
+  it('an abrupt close in the middle of HPACK → the process lives (CVE-2024-27983)', async () => {
+    await using test = await start();
+    for (let count = 0; count < 20; count += 1) {
+      using client = await RawClient.connect(test);
+      client.send(HEADERS, 0, 1, hpack(requestWith({})));
+      client.send(CONTINUATION, 0, 1, hpack([['x-a', 'b']]).subarray(0, 3));
+      client.socket.destroy();
+    }
+    await until(() => test.connections === 0);
+    await othersAreServed(test);
+  });
+
+  it('frames that make no sense → the connection ends, others are served', async () => {
+    await using test = await start();
+    for (const send of [
+      (client: RawClient) => client.send(DATA, 0, 0, Buffer.alloc(5)),
+      (client: RawClient) => client.send(HEADERS, END_HEADERS, 2, hpack(requestWith({}))),
+      (client: RawClient) => client.send(HEADERS, END_HEADERS, 1, Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff])),
+      (client: RawClient) => client.send(WINDOW_UPDATE, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff])),
+      (client: RawClient) => client.socket.write(Buffer.alloc(100, 0xff)),
+    ]) {
+      using client = await RawClient.connect(test);
+      send(client);
+      await until(() => client.socket.destroyed);
+    }
+    await othersAreServed(test);
+  });
+
+  it('more streams at once than allowed are refused', async () => {
+    await using test = await start({ limits: { http2Streams: 3 } }, () => new Promise(() => {}));
+    using client = await RawClient.connect(test);
+    await client.frame(({ type, flags }) => type === SETTINGS && flags === 1);
+    client.send(SETTINGS, 1, 0);
+    for (let stream = 1; stream < 20; stream += 2) client.request(stream, requestWith({}));
+    await client.frame(({ type }) => type === RST_STREAM || type === GOAWAY);
+    assert.equal(test.exchanges.length, 3);
+  });
+
+  it('an idle session is ended, and one that never says anything', async () => {
+    await using test = await start({ limits: { idleTimeout: 150 } });
+    using client = new Client(test);
+    assert.equal((await client.fetch()).status, 200);
+    await until(() => test.connections === 0);
+    const silent = connectTls({
+      host: '127.0.0.1',
+      port: test.port,
+      ca: ca.cert,
+      servername: 'a.example',
+      ALPNProtocols: ['h2'],
+    });
+    await readAll(silent);
+  });
+
+  it('a body that stops arriving gets 408 (attack 27)', async () => {
+    await using test = await start({ limits: { bodyIdleTimeout: 150 } }, (exchange) => {
+      exchange.body?.resume();
+    });
+    using client = new Client(test);
+    const stream = client.session.request({ ':method': 'POST', ':authority': 'a.example' });
+    stream.on('error', () => undefined);
+    stream.write('hel');
+    const [headers] = await once(stream, 'response');
+    assert.equal(headers[':status'], 408);
+    assert.equal(test.last.aborted, true);
+  });
+
+  it('a reader that takes nothing is reset (attack 27)', async () => {
+    await using test = await start({ limits: { writeIdleTimeout: 150 } }, (exchange) => {
+      exchange.wire.head(200, []);
+      for (let count = 0; count < 100; count += 1) exchange.wire.write(Buffer.alloc(16_384));
+    });
+    using client = new Client(test);
+    const stream = client.session.request({ ':authority': 'a.example' });
+    stream.on('error', () => undefined);
+    stream.pause();
+    await until(() => test.exchanges.length === 1 && test.last.aborted);
+  });
+
+  it('the last request of a connection is followed by GOAWAY', async () => {
+    await using test = await start({ limits: { requestsPerConnection: 2 } });
+    using client = new Client(test);
+    assert.equal((await client.fetch()).status, 200);
+    assert.equal((await client.fetch()).status, 200);
+    await until(() => test.connections === 0);
+  });
+});
+
+describe('a drain of HTTP/2', () => {
+  it('says GOAWAY, lets streams end, and resolves', async () => {
+    let release: () => void = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await using test = await start({}, async (exchange) => {
+      await released;
+      echoTarget(exchange);
+    });
+    using client = new Client(test);
+    const answer = client.fetch({ ':path': '/slow' });
+    await until(() => test.exchanges.length === 1);
+    const goaway = once(client.session, 'goaway');
+    const drained = test.listener.drain(10_000);
+    await goaway;
+    release();
+    assert.equal((await answer).text, '/slow');
+    await drained;
+    assert.equal(test.connections, 0);
+  });
+});
