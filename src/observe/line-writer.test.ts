@@ -78,9 +78,10 @@ test('a stuck reader costs a bounded backlog, and holds up neither close nor any
     for (let n = 0; n < 8000; n += 1) writer.write('x'.repeat(3999) + '\\n');
     await new Promise((resolve) => setTimeout(resolve, 300));
     await stat('/');
+    const { dropped } = writer;
     await writer.close();
     await Promise.all(workers.map((worker) => worker.terminate()));
-    process.send({ dropped: writer.dropped });
+    process.send({ dropped, afterClose: writer.dropped });
     process.disconnect();
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', fd, 'inherit', 'ipc'] });
@@ -90,9 +91,10 @@ test('a stuck reader costs a bounded backlog, and holds up neither close nor any
   closeSync(fd);
   assert.equal(status, 0);
   assert.equal(told.length, 1);
-  const [{ dropped }] = told as [{ dropped: number }]; // the message above
+  const [{ dropped, afterClose }] = told as [{ dropped: number; afterClose: number }]; // the message above
   // 8000 lines of 4000 bytes, of which 16 MiB are kept.
   assert.ok(dropped >= 8000 - (16 * 1024 * 1024) / 4000 - 1 && dropped < 8000, String(dropped));
+  assert.ok(afterClose > 7980, String(afterClose)); // all but what the pipe holds
 });
 
 test('the last words of a thread that dies of an error are written', async () => {

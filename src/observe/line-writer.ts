@@ -106,6 +106,15 @@ export function createLineWriter(destination: number | string): LineWriter {
     });
   }
 
+  function giveUp(): void {
+    for (const { text, lines } of waiting.splice(0)) {
+      dropped += lines;
+      backlogBytes -= text.length;
+    }
+    for (const settle of idle.splice(0)) settle();
+    retry?.unref();
+  }
+
   /** The last words of a thread that ends without `close`, an uncaught error's above all. A stuck reader is not waited for. */
   function onExit(): void {
     if (writing) return;
@@ -133,6 +142,7 @@ export function createLineWriter(destination: number | string): LineWriter {
       ]);
       clearTimeout(deadline);
       process.off('exit', onExit);
+      giveUp();
       if (typeof destination !== 'string') return;
       closed = true;
       if (!writing) close(fd);

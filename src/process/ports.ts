@@ -1,40 +1,57 @@
 import { createServer } from 'node:net';
-import type { GatewayConfig } from '../config/schema.ts';
+import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
+import { formatSocketAddress } from '../lib/network-address.ts';
 
 /**
- * Gives listeners that ask for port 0 a number that all workers can share, and keeps it over reloads. Between the choice and
- * the workers' bind another program could take it; then the start fails and says so.
+ * Gives listeners that ask for port 0 a number that all workers can share, and keeps it over reloads. Rejects where an address
+ * that `before` does not hold cannot be bound: the workers share their ports (SO_REUSEPORT), so a second gateway of the same
+ * user would not fail by itself but take a part of the connections. Between the look and the workers' bind another program
+ * could still take the port; then they refuse.
  */
 export async function fixPorts(
   config: GatewayConfig,
-  known: ReadonlyMap<string, number>,
+  before: { readonly config: GatewayConfig; readonly ports: ReadonlyMap<string, number> } | undefined,
 ): Promise<{ readonly config: GatewayConfig; readonly ports: ReadonlyMap<string, number> }> {
+  const held = new Set(before?.config.listeners.flatMap((listener) => addressesOf(listener).map(({ port }) => port)));
   const ports = new Map<string, number>();
   const listeners = [];
   for (const listener of config.listeners) {
-    const port =
-      listener.address.port !== 0
-        ? listener.address.port
-        : (known.get(listener.name) ?? (await freePort(listener.address.host)));
+    for (const address of addressesOf(listener)) if (address.port !== 0 && !held.has(address.port)) await tryToBind(listener, address);
+    const known = before?.ports.get(listener.name);
+    const port = listener.address.port !== 0 ? listener.address.port : (known ?? (await tryToBind(listener, listener.address)));
     ports.set(listener.name, port);
-    const redirect = listener.redirectHttpFrom;
-    const redirectName = `${listener.name} redirect`;
-    if (redirect?.port === 0) ports.set(redirectName, known.get(redirectName) ?? (await freePort(redirect.host)));
-    const redirectHttpFrom = redirect && { ...redirect, port: ports.get(redirectName) ?? redirect.port };
-    listeners.push({ ...listener, address: { ...listener.address, port }, redirectHttpFrom });
+    listeners.push({ ...listener, address: { ...listener.address, port } });
   }
   return { config: { ...config, listeners }, ports };
 }
 
-function freePort(host: string): Promise<number> {
+type Address = ListenerConfig['address'];
+
+function addressesOf({ address, redirectHttpFrom }: ListenerConfig): readonly Address[] {
+  return redirectHttpFrom === undefined ? [address] : [address, redirectHttpFrom];
+}
+
+/** Resolves with the port that was bound, and free again; rejects where none was. */
+function tryToBind(listener: ListenerConfig, address: Address): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen({ host, port: 0 }, () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(`listener ${listener.name}: cannot listen on ${formatSocketAddress(address)}: ${reasonOf(error)}`)));
+    server.listen({ host: address.host, port: address.port }, () => {
+      const bound = server.address();
+      server.close(() => (bound !== null && typeof bound === 'object' ? resolve(bound.port) : reject(new Error('no port'))));
     });
   });
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'another program listens there; end it, or choose another port';
+    case 'EACCES':
+      return 'this user may not take a port below 1024; choose a higher one, or give the program the capability CAP_NET_BIND_SERVICE';
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no such address; 0.0.0.0 and [::] mean all of its own';
+    default:
+      return error.message;
+  }
 }

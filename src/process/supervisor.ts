@@ -117,7 +117,7 @@ class Supervisor implements RunningGateway {
           body: await metrics.aggregate(await pool.metrics()),
         }),
       });
-      const { config, ports } = await fixPorts(loaded.config, new Map());
+      const { config, ports } = await fixPorts(loaded.config, undefined);
       this.#state = { loaded: { ...loaded, config }, ports, log, metrics, certificates, control, apps, pool };
       await pool.start(await this.#blueprint(config, loaded, certificates, apps));
       await certificates.follow(config);
@@ -160,7 +160,7 @@ class Supervisor implements RunningGateway {
       const readAt = Date.now();
       const loaded = await this.#load();
       refuseFixedChanges(before.config, loaded.config);
-      const fixed = await fixPorts(loaded.config, ports);
+      const fixed = await fixPorts(loaded.config, { config: before.config, ports });
       await pool.apply(await this.#blueprint(fixed.config, loaded, certificates, apps));
       this.#state = { ...this.#running(), loaded: { ...loaded, config: fixed.config }, ports: fixed.ports };
       await certificates.follow(fixed.config);

@@ -1,3 +1,4 @@
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 
 /** HTTP/2 written by hand (RFC 9113): what a well-behaved client library would refuse to send. */
@@ -97,14 +98,18 @@ export interface Http2Reply {
 /** A connection that has exchanged prefaces and keeps the frames that come in. */
 export class RawHttp2 {
   readonly socket: TLSSocket;
+  /** What TLS runs upon: it can be reset. */
+  readonly tcp: Socket;
   /** The latest ones; a flood of replies does not fill the memory of the test. */
   readonly frames: Frame[] = [];
   closed = false;
   #rest: Buffer = EMPTY;
+  readonly #ended = new Set<number>();
   readonly #watchers = new Set<() => void>();
 
-  constructor(socket: TLSSocket) {
+  constructor(socket: TLSSocket, tcp: Socket) {
     this.socket = socket;
+    this.tcp = tcp;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -151,13 +156,15 @@ export class RawHttp2 {
     });
   }
 
+  /** Whether the other side has ended or reset a stream. */
+  hasEnded(stream: number): boolean {
+    return this.#ended.has(stream);
+  }
+
   /** What became of a stream. */
   async reply(stream: number, withinMs = 5_000): Promise<Http2Reply> {
     const own = (): Frame[] => this.frames.filter((each) => each.stream === stream);
-    const isEnd = (each: Frame): boolean =>
-      each.type === FRAME.reset ||
-      ((each.type === FRAME.data || each.type === FRAME.headers) && (each.flags & FLAG.endStream) !== 0);
-    await this.until(() => own().some(isEnd) || this.isOver, withinMs);
+    await this.until(() => this.#ended.has(stream) || this.isOver, withinMs);
     const frames = own();
     const head = frames.find((each) => each.type === FRAME.headers);
     const body = Buffer.concat(frames.filter((each) => each.type === FRAME.data).map((each) => each.payload)).toString(
@@ -214,17 +221,12 @@ export async function openHttp2(
 /** A connection that has agreed on h2 and sent nothing yet. */
 export function openSilent(target: Http2Target): Promise<RawHttp2> {
   return new Promise((resolve, reject) => {
-    const socket = connect({
-      port: target.port,
-      host: '127.0.0.1',
-      ca: target.ca,
-      servername: 'localhost',
-      ALPNProtocols: ['h2'],
-    });
+    const tcp = connectTcp({ port: target.port, host: '127.0.0.1' });
+    const socket = connect({ socket: tcp, ca: target.ca, servername: 'localhost', ALPNProtocols: ['h2'] });
     socket.once('error', reject);
     socket.once('secureConnect', () => {
       socket.off('error', reject);
-      resolve(new RawHttp2(socket));
+      resolve(new RawHttp2(socket, tcp));
     });
   });
 }
@@ -238,6 +240,10 @@ export function uint32(value: number): Buffer {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+function isEnd({ type, flags }: Frame): boolean {
+  return type === FRAME.reset || ((type === FRAME.data || type === FRAME.headers) && (flags & FLAG.endStream) !== 0);
+}
 
 function hpackString(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1');
