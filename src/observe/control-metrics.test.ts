@@ -8,7 +8,7 @@ const NOTHING_LOST = { logLinesDropped: 0, spansDropped: 0 };
 
 /** Each line of the text format (https://prometheus.io/docs/instrumenting/exposition_formats/). */
 const LINE =
-  /^(?:# (?:HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* .+|[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)+\})? (?:[-+]?[0-9.e+-]+|NaN|[-+]Inf))$/;
+  /^(?:# (?:HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* .+|[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)+\})? (?:[-+]?[0-9.e+-]+|[Nn]a[Nn]|[-+]Inf))$/;
 
 async function connectionsOf(count: number): Promise<unknown> {
   const metrics = createMetrics();
@@ -16,7 +16,7 @@ async function connectionsOf(count: number): Promise<unknown> {
   return metrics.snapshot(NOTHING_LOST);
 }
 
-function valueOf(text: string, series: string): number | undefined {
+function sample(text: string, series: string): number | undefined {
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
@@ -35,11 +35,11 @@ test('worker threads hand over snapshots, and their sum is sound Prometheus text
   for (const line of text.trimEnd().split('\n')) if (line !== '') assert.match(line, LINE);
   const types = text.split('\n').filter((line) => line.startsWith('# TYPE'));
   assert.equal(new Set(types).size, types.length);
-  assert.equal(valueOf(text, 'sallyport_connections{listener="public"}'), 2);
-  assert.equal(valueOf(text, 'sallyport_connections{listener="internal \\"\\\\\\n"}'), 2);
-  assert.equal(valueOf(text, 'sallyport_log_lines_dropped_total'), 6);
-  assert.equal(valueOf(text, 'sallyport_workers'), 2);
-  assert.equal(valueOf(text, `sallyport_build_info{version="1.2.3",node="${process.versions.node}"}`), 1);
+  assert.equal(sample(text, 'sallyport_connections{listener="public"}'), 2);
+  assert.equal(sample(text, 'sallyport_connections{listener="internal \\"\\\\\\n"}'), 2);
+  assert.equal(sample(text, 'sallyport_log_lines_dropped_total'), 6);
+  assert.equal(sample(text, 'sallyport_workers'), 2);
+  assert.equal(sample(text, `sallyport_build_info{version="1.2.3",node="${process.versions.node}"}`), 1);
 });
 
 function snapshotFrom(code: string): Promise<unknown> {
@@ -57,8 +57,8 @@ function snapshotFrom(code: string): Promise<unknown> {
 
 test('without any worker the control plane tells of itself; what is no snapshot is left out', async () => {
   const text = await createControlMetrics({ version: '1' }).aggregate([undefined, null, 'x', { source: 'a' }]);
-  assert.equal(valueOf(text, 'sallyport_worker_restarts_total'), 0);
-  assert.ok((valueOf(text, 'process_resident_memory_bytes') ?? 0) > 1e6);
+  assert.equal(sample(text, 'sallyport_worker_restarts_total'), 0);
+  assert.ok((sample(text, 'process_resident_memory_bytes') ?? 0) > 1e6);
   assert.ok(!text.includes('sallyport_connections'));
 });
 
@@ -66,8 +66,8 @@ test('both results of a reload are there from the start, so that the first refus
   const control = createControlMetrics({ version: '1' });
   control.reloads.inc({ result: 'refused' });
   const text = await control.aggregate([]);
-  assert.equal(valueOf(text, 'sallyport_config_reloads_total{result="applied"}'), 0);
-  assert.equal(valueOf(text, 'sallyport_config_reloads_total{result="refused"}'), 1);
+  assert.equal(sample(text, 'sallyport_config_reloads_total{result="applied"}'), 0);
+  assert.equal(sample(text, 'sallyport_config_reloads_total{result="refused"}'), 1);
 });
 
 test('a worker that crashed takes its connections with it and leaves what it counted', async () => {
@@ -76,8 +76,8 @@ test('a worker that crashed takes its connections with it and leaves what it cou
   const staying = await connectionsOf(7);
   await control.aggregate([crashing, staying]);
   const text = await control.aggregate([staying, await connectionsOf(1)]);
-  assert.equal(valueOf(text, 'sallyport_connections{listener="public"}'), 8);
-  assert.equal(valueOf(text, 'sallyport_connections_total{listener="public"}'), 13);
+  assert.equal(sample(text, 'sallyport_connections{listener="public"}'), 8);
+  assert.equal(sample(text, 'sallyport_connections_total{listener="public"}'), 13);
 });
 
 test('a worker that misses one scrape is counted once when it is back', async () => {
@@ -86,10 +86,10 @@ test('a worker that misses one scrape is counted once when it is back', async ()
   late.connectionOpened('public');
   await control.aggregate([await late.snapshot(NOTHING_LOST)]);
   const without = await control.aggregate([await connectionsOf(1)]);
-  assert.equal(valueOf(without, 'sallyport_connections_total{listener="public"}'), 2);
+  assert.equal(sample(without, 'sallyport_connections_total{listener="public"}'), 2);
   late.connectionOpened('public');
   const back = await control.aggregate([await late.snapshot(NOTHING_LOST)]);
-  assert.equal(valueOf(back, 'sallyport_connections_total{listener="public"}'), 3);
+  assert.equal(sample(back, 'sallyport_connections_total{listener="public"}'), 3);
 });
 
 test('a thousand crashes lose no count and hold no more than the last ones', async () => {
@@ -111,5 +111,5 @@ test('a thousand crashes lose no count and hold no more than the last ones', asy
     await control.aggregate([worker, staying]);
   }
   const text = await control.aggregate([staying]);
-  assert.equal(valueOf(text, 'sallyport_connections_total{listener="public"}'), 2001);
+  assert.equal(sample(text, 'sallyport_connections_total{listener="public"}'), 2001);
 });

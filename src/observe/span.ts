@@ -81,7 +81,7 @@ function spanOf({ api, resource }: SpanSetting, facts: SpanFacts): ReadableSpan 
     endTime: hrTime(facts.endedAt),
     duration: hrTime(facts.endedAt - facts.startedAt),
     status: { code: facts.failed ? api.SpanStatusCode.ERROR : api.SpanStatusCode.UNSET },
-    attributes: facts.attributes,
+    attributes: withoutUndefined(facts.attributes),
     links: [],
     events: [],
     ended: true,
@@ -93,12 +93,18 @@ function spanOf({ api, resource }: SpanSetting, facts: SpanFacts): ReadableSpan 
   };
 }
 
+/** The exporter would send an undefined attribute as an empty one. */
+function withoutUndefined(attributes: Attributes): Attributes {
+  const known: Attributes = {};
+  for (const name in attributes) if (attributes[name] !== undefined) known[name] = attributes[name];
+  return known;
+}
+
 function serverAttributes(exchange: Exchange, reply: Reply | undefined, method: string): Attributes {
   const agent = exchange.headers.get('user-agent');
   const { name, port } = splitAuthority(exchange.authority, exchange.host);
   // The conventions ask for an error type where the status says failure, and for none elsewhere.
   const errorType = reply === undefined ? 'internal-error' : reply.status >= 500 ? (reply.problem?.code ?? String(reply.status)) : undefined;
-  // Undefined attributes are not sent.
   return {
     'http.request.method': method,
     'http.request.method_original': method === '_OTHER' ? cut(exchange.method) : undefined,

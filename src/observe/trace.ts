@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Exchange, Reply } from '../exchange.ts';
 import { type SpanSetting, spansOf } from './span.ts';
@@ -90,8 +91,9 @@ export async function createTracing(options: TracingOptions): Promise<Tracing> {
   };
 }
 
-function refuseConnection(): never {
-  throw new Error('tracing is closed');
+/** A connection that failed at birth, with an error the exporter does not try again after. */
+function refuseConnection(): Socket {
+  return new Socket().destroy(new Error('tracing is closed'));
 }
 
 /** What an operator may say of this instance with OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME goes before what we say. */

@@ -16,9 +16,11 @@ export async function fixPorts(
   const ports = new Map<string, number>();
   const listeners = [];
   for (const listener of config.listeners) {
-    for (const address of addressesOf(listener)) if (address.port !== 0 && !held.has(address.port)) await tryToBind(listener, address);
+    for (const address of addressesOf(listener))
+      if (address.port !== 0 && !held.has(address.port)) await tryToBind(listener, address);
     const known = before?.ports.get(listener.name);
-    const port = listener.address.port !== 0 ? listener.address.port : (known ?? (await tryToBind(listener, listener.address)));
+    const port =
+      listener.address.port !== 0 ? listener.address.port : (known ?? (await tryToBind(listener, listener.address)));
     ports.set(listener.name, port);
     listeners.push({ ...listener, address: { ...listener.address, port } });
   }
@@ -35,10 +37,16 @@ function addressesOf({ address, redirectHttpFrom }: ListenerConfig): readonly Ad
 function tryToBind(listener: ListenerConfig, address: Address): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(`listener ${listener.name}: cannot listen on ${formatSocketAddress(address)}: ${reasonOf(error)}`)));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        new Error(`listener ${listener.name}: cannot listen on ${formatSocketAddress(address)}: ${reasonOf(error)}`),
+      ),
+    );
     server.listen({ host: address.host, port: address.port }, () => {
       const bound = server.address();
-      server.close(() => (bound !== null && typeof bound === 'object' ? resolve(bound.port) : reject(new Error('no port'))));
+      server.close(() =>
+        bound !== null && typeof bound === 'object' ? resolve(bound.port) : reject(new Error('no port')),
+      );
     });
   });
 }

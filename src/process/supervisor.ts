@@ -43,8 +43,11 @@ export class ConfigRefused extends Error {
   }
 }
 
-/** Ticket keys live this long; a client with an older ticket makes a full handshake. */
-const TICKET_KEY_MS = 12 * 60 * 60 * 1000;
+/**
+ * So often the configuration is put into force anew by itself: with new session ticket keys (a client with an older ticket makes
+ * a full handshake), and with what has become of certificates that renew.
+ */
+const RENEWAL_MS = 12 * 60 * 60 * 1000;
 
 /** The control plane: loads the file, owns certificates, keeps the workers running and puts new configurations into force. */
 export async function startSupervisor(options: SupervisorOptions): Promise<RunningGateway> {
@@ -64,6 +67,7 @@ class Supervisor implements RunningGateway {
   #generation = 0;
   #ticketKeys = newTicketKeys();
   #ticketKeysAt = Date.now();
+  #renewal: NodeJS.Timeout | undefined;
   /** Reloads happen one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -126,6 +130,7 @@ class Supervisor implements RunningGateway {
       throw error;
     }
     metrics.generation.set(this.#generation);
+    this.#renewal = setInterval(() => void this.reload(), RENEWAL_MS).unref();
     this.#noteExpiries();
     await this.#watch.follow(loaded.files, readAt);
     log.info(
@@ -194,7 +199,7 @@ class Supervisor implements RunningGateway {
     apps: InternalAppServer,
   ): Promise<Blueprint<GatewayConfig>> {
     const materials: Materials = await certificates.materials(config);
-    if (Date.now() - this.#ticketKeysAt > TICKET_KEY_MS) {
+    if (Date.now() - this.#ticketKeysAt >= RENEWAL_MS) {
       this.#ticketKeys = newTicketKeys();
       this.#ticketKeysAt = Date.now();
     }
@@ -243,6 +248,7 @@ class Supervisor implements RunningGateway {
     const { log, pool, apps, control, certificates, loaded } = this.#running();
     log.info({ drainMs: loaded.config.drain }, 'the gateway is shutting down');
     this.#watch.close();
+    clearInterval(this.#renewal);
     await this.#queue;
     await pool.drain(loaded.config.drain);
     await Promise.allSettled([apps.close(), control.close(), certificates.close()]);

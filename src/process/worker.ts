@@ -40,6 +40,8 @@ class DataPlane {
   #prepared: Prepared | undefined;
   #observers: Observers | undefined;
   #blueprint: Blueprint<GatewayConfig> | undefined;
+  /** Listeners a reload has removed, until their last request is answered. */
+  readonly #leaving = new Set<Listener>();
 
   constructor(tell: (message: FromWorker) => void) {
     this.#tell = tell;
@@ -59,7 +61,11 @@ class DataPlane {
       case 'metrics':
         return this.#tell({ type: 'metrics', id: message.id, snapshot: await this.#observers?.snapshot() });
       case 'drain':
-        await Promise.all([...this.#posts.values()].map(({ listener }) => listener.drain(message.deadlineMs)));
+        await Promise.all(
+          [...[...this.#posts.values()].map(({ listener }) => listener), ...this.#leaving].map((listener) =>
+            listener.drain(message.deadlineMs),
+          ),
+        );
         await this.#observers?.close(undefined);
         return this.#tell({ type: 'drained' });
     }
@@ -109,7 +115,7 @@ class DataPlane {
       posts.set(options.name, post);
     }
     for (const [name, post] of this.#posts) {
-      if (posts.get(name) !== post) void post.listener.drain(blueprint.config.drain);
+      if (posts.get(name) !== post) this.#leave(post.listener, blueprint.config.drain);
     }
     this.#posts = posts;
     observers.metrics.forgetRoutes();
@@ -121,6 +127,11 @@ class DataPlane {
     this.#prepared = undefined;
     this.#upstreams.commit(generation);
     this.#tell({ type: 'committed', generation });
+  }
+
+  #leave(listener: Listener, deadlineMs: number): void {
+    this.#leaving.add(listener);
+    void listener.drain(deadlineMs).finally(() => this.#leaving.delete(listener));
   }
 
   #abandon(): void {
