@@ -7,7 +7,7 @@ import { type BodyPump, pumpBody } from './body-pump.ts';
 import { type ConnectionPool, NoConnection, UpstreamTimeout } from './connection-pool.ts';
 import { publicLocation } from './public-location.ts';
 import { type HeadPlan, requestHead } from './request-head.ts';
-import { BadResponse } from './response-parser.ts';
+import { BadResponse } from './response-head.ts';
 import type { Upstream } from './upstream.ts';
 import type { Transaction, UpstreamConnection } from './upstream-connection.ts';
 import { UpstreamReplyBody } from './upstream-reply.ts';

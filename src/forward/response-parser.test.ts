@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { BadResponse, type ExpectedResponse, ResponseParser } from './response-parser.ts';
+import { BadResponse } from './response-head.ts';
+import { type ExpectedResponse, ResponseParser } from './response-parser.ts';
 
 interface Heard {
   status: number;
@@ -116,6 +117,7 @@ describe('responses that are refused', () => {
     ['two transfer codings', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n'],
     ['chunked HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'],
     ['a bare LF', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n\r\n\r\n'],
+    ['lines that end in LF alone, and so never in CR LF CR LF', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nok'],
     ['a bare CR in a value', 'HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n'],
     ['a folded line', 'HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n'],
     ['a NUL', 'HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n'],

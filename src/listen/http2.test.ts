@@ -264,10 +264,6 @@ describe('a request over HTTP/2', () => {
     ['an unknown pseudo-header field', requestWith({}, [':secret', 'x'])],
     [':protocol',                      requestWith({ ':method': 'CONNECT' }, [':protocol', 'websocket'])],
     ['an uppercase name',              requestWith({}, ['X-A', 'b'])],
-    ['a blank in a name',              requestWith({}, ['x a', 'b'])],
-    ['CR LF in a value',               requestWith({}, ['x-a', 'b\r\nx-user: root'])],
-    ['LF in a value',                  requestWith({}, ['x-a', 'b\nc'])],
-    ['NUL in a value',                 requestWith({}, ['x-a', 'b\0c'])],
     ['connection',                     requestWith({}, ['connection', 'close'])],
     ['transfer-encoding',              requestWith({}, ['transfer-encoding', 'chunked'])],
     ['keep-alive',                     requestWith({}, ['keep-alive', '5'])],
@@ -317,10 +313,28 @@ describe('a request over HTTP/2', () => {
       const served = test.exchanges.length;
       using client = new Client(test);
       const answer = await client.fetch(headers);
-      assert.equal(answer.status, status);
-      assert.equal(answer.headers['content-type'], 'application/problem+json');
+      // Some of it nghttp2 resets by itself.
+      if (answer.reset === 0) assert.equal(answer.headers['content-type'], 'application/problem+json');
+      assert.equal(answer.status, answer.reset === 0 ? status : 0);
       assert.equal(test.exchanges.length, served);
       assert.equal((await client.fetch()).status, 200);
+    });
+  }
+
+  for (const field of [
+    ['x a', 'b'],
+    ['x-a', 'b\r\nx-user: root'],
+    ['x-a', 'b\nc'],
+    ['x-a', 'b\0c'],
+    ['x-a', ' b'],
+  ] satisfies [string, string][]) {
+    it(`with the field ${JSON.stringify(field)} loses it: nghttp2 drops what is no field`, async () => {
+      using client = await RawClient.connect(test);
+      client.request(1, requestWith({}, field, ['x-b', 'c']));
+      await client.frame(
+        ({ type, stream, flags }) => stream === 1 && (type === RST_STREAM || (flags & END_STREAM) !== 0),
+      );
+      assert.deepEqual(test.last.headers.raw, ['x-b', 'c']);
     });
   }
 
@@ -365,13 +379,17 @@ describe('bodies and replies over HTTP/2', () => {
     assert.equal((await client.fetch({ ':method': 'POST', 'content-length': 5 }, 'hello')).text, 'hello|5|');
   });
 
-  it('a body of another length than declared is reset', async () => {
+  it('a body of another length than declared is never taken for a complete one', async () => {
     await using test = await start({}, echo);
-    using client = await RawClient.connect(test);
-    client.request(1, requestWith({ ':method': 'POST' }, ['content-length', '5']), 0);
-    client.send(DATA, END_STREAM, 1, Buffer.from('hello!'));
-    await client.frame(({ type, stream }) => type === RST_STREAM && stream === 1);
-    await until(() => test.last.aborted);
+    for (const body of ['hell', 'hello!']) {
+      using client = await RawClient.connect(test);
+      client.request(1, requestWith({ ':method': 'POST' }, ['content-length', '5']), 0);
+      client.send(DATA, END_STREAM, 1, Buffer.from(body));
+      await client.frame(({ type, stream }) => type === GOAWAY || (type === RST_STREAM && stream === 1));
+      await until(() => test.last.aborted);
+    }
+    using honest = new Client(test);
+    assert.equal((await honest.fetch({ ':method': 'POST', 'content-length': 5 }, 'hello')).text, 'hello|5|');
   });
 
   it('HEAD, 204 and 304 have no body', async () => {

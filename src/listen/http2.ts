@@ -193,11 +193,14 @@ function stopBody(wire: Http2Wire): void {
   else stream.on('finish', stop);
 }
 
-/** Sends 100 Continue when somebody begins to read the body. */
+/** Sends 100 Continue when somebody begins to read the body, in whichever way: all of them come through `_read`. */
 function continueOnRead(stream: ServerHttp2Stream): void {
-  stream.once('resume', () => {
+  const read = stream._read;
+  stream._read = function continueAndRead(size) {
+    stream._read = read;
     if (!stream.headersSent && !stream.destroyed && !stream.closed) stream.additionalHeaders({ ':status': 100 });
-  });
+    read.call(stream, size);
+  };
 }
 
 function ignore(): void {}

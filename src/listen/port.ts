@@ -29,7 +29,7 @@ export class Port {
     const interval = sweepInterval(options.limits);
     this.#http1 = createHttp1(this.#post, interval);
     this.#server = createServer({
-      allowHalfOpen: true, // as node:http wants it; it ends its side itself
+      allowHalfOpen: options.tls === undefined, // node:http wants it, and ends its side itself; TLS and HTTP/2 would not notice that a client left
       noDelay: true,
       keepAlive: true, // notices peers that vanished, which a tunnel would keep for ever
       keepAliveInitialDelay: 60_000,

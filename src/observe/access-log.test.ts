@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Problem } from '../errors/problem.ts';
-import { Exchange, Reply, type RequestHead } from '../exchange.ts';
+import { type Exchange, Reply, type RequestHead } from '../exchange.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { testExchange } from '../policies/test-exchange.ts';
 import { type AccessLogOptions, createAccessLog } from './access-log.ts';
@@ -20,7 +20,11 @@ interface Told {
 }
 type Line = ReturnType<typeof JSON.parse>;
 
-async function linesOf(told: readonly Told[], options: Partial<AccessLogOptions> = {}, logOptions: Partial<LogOptions> = {}): Promise<Line[]> {
+async function linesOf(
+  told: readonly Told[],
+  options: Partial<AccessLogOptions> = {},
+  logOptions: Partial<LogOptions> = {},
+): Promise<Line[]> {
   const path = join(directory, `${Math.random()}.log`);
   const log = createLog({ level: 'info', format: 'json', destination: path, ...logOptions });
   const logExchange = createAccessLog(log, { enabled: true, sample: 1, redactQuery: ['token', 'code'], ...options });
@@ -109,7 +113,21 @@ test('a line tells all that is known of an exchange', async () => {
 
 test('what is not known is left out', async () => {
   const line = await lineOf(answered(200));
-  for (const name of ['query', 'upstream', 'upstreamMs', 'tls', 'agent', 'referer', 'principal', 'deniedBy', 'problem', 'traceId', 'aborted', 'detail', 'api']) {
+  for (const name of [
+    'query',
+    'upstream',
+    'upstreamMs',
+    'tls',
+    'agent',
+    'referer',
+    'principal',
+    'deniedBy',
+    'problem',
+    'traceId',
+    'aborted',
+    'detail',
+    'api',
+  ]) {
     assert.ok(!(name in line), name);
   }
 });
@@ -162,7 +180,10 @@ test('an ECS line has the fields and types of the schema, its own under sallypor
     if (type === 'long') assert.ok(Number.isSafeInteger(value), `${name} is ${value}`);
     if (type === 'date') assert.equal(new Date(String(value)).toISOString(), value);
   }
-  assert.deepEqual([...Object.keys(ECS_FIELDS)].filter((name) => !fields.has(name)), []);
+  assert.deepEqual(
+    [...Object.keys(ECS_FIELDS)].filter((name) => !fields.has(name)),
+    [],
+  );
   assert.deepEqual(fields.get('event.category'), ['web']);
   assert.equal(fields.get('event.outcome'), 'failure');
   assert.equal(fields.get('tls.version'), '1.3');
@@ -174,17 +195,33 @@ test('an ECS line has the fields and types of the schema, its own under sallypor
 
 test('no line holds a cookie, a credential, or a token in the path', async () => {
   const told = answered(500, {
-    target: { path: '/reset/eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.s3cret', query: '%74oken=s3cret&next=https://joe:s3cret@x/', encodedDelimiters: false },
-    headers: new HeaderList(['Authorization', 'Bearer s3cret', 'Cookie', 'sid=s3cret', 'X-Api-Key', 's3cret', 'Referer', 'https://joe:s3cret@x/?token=s3cret']),
+    target: {
+      path: '/reset/eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.s3cret',
+      query: '%74oken=s3cret&next=https://joe:s3cret@x/',
+      encodedDelimiters: false,
+    },
+    headers: new HeaderList([
+      'Authorization',
+      'Bearer s3cret',
+      'Cookie',
+      'sid=s3cret',
+      'X-Api-Key',
+      's3cret',
+      'Referer',
+      'https://joe:s3cret@x/?token=s3cret',
+    ]),
   });
   told.exchange.internalDetail = `${'x'.repeat(900)} Cookie: a=s3cret${'t'.repeat(9000)}`;
-  for (const format of ['json', 'ecs'] as const) assert.doesNotMatch(JSON.stringify(await lineOf(told, { format })), /s3cret/);
+  for (const format of ['json', 'ecs'] as const)
+    assert.doesNotMatch(JSON.stringify(await lineOf(told, { format })), /s3cret/);
 });
 
 test('a credential is not half shown because a long text was cut within it', async () => {
   const told = answered(500);
   for (let before = 8160; before < 8200; before += 5) {
-    told.exchange.internalDetail = `${' '.repeat(before)}eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl`.trimStart().padStart(before + 10, '.');
+    told.exchange.internalDetail = `${' '.repeat(before)}eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl`
+      .trimStart()
+      .padStart(before + 10, '.');
     assert.doesNotMatch((await lineOf(told)).detail, /eyJhb/);
   }
 });
@@ -216,25 +253,37 @@ test('failures of the gateway and of upstreams are warnings, what a client did w
     answered(200),
     { exchange: testExchange(), reply: undefined },
   ]);
-  assert.deepEqual(lines.map(({ level, status }) => [level, status]), [
-    ['warn', 500],
-    ['warn', 502],
-    ['warn', 503],
-    ['info', 400],
-    ['info', 404],
-    ['info', 200],
-    ['warn', undefined],
-  ]);
+  assert.deepEqual(
+    lines.map(({ level, status }) => [level, status]),
+    [
+      ['warn', 500],
+      ['warn', 502],
+      ['warn', 503],
+      ['info', 400],
+      ['info', 404],
+      ['info', 200],
+      ['warn', undefined],
+    ],
+  );
 });
 
 test('with the access log off, only failures and what has something to tell are written', async () => {
-  const told = [answered(200), answered(404), answered(500), refused(new Problem('bad-request', { internal: 'two lengths' }))];
-  assert.deepEqual((await linesOf(told, { enabled: false })).map(({ status }) => status), [500, 400]);
+  const told = [
+    answered(200),
+    answered(404),
+    answered(500),
+    refused(new Problem('bad-request', { internal: 'two lengths' })),
+  ];
+  assert.deepEqual(
+    (await linesOf(told, { enabled: false })).map(({ status }) => status),
+    [500, 400],
+  );
 });
 
 test('sampling leaves out successes only', async () => {
   const many = [200, 304, 404, 502].flatMap((status) => Array.from({ length: 2000 }, () => answered(status)));
-  const count = (lines: readonly Line[], status: number): number => lines.filter((line) => line.status === status).length;
+  const count = (lines: readonly Line[], status: number): number =>
+    lines.filter((line) => line.status === status).length;
   const tenth = await linesOf(many, { sample: 0.1 });
   assert.equal(count(tenth, 404), 2000);
   assert.equal(count(tenth, 502), 2000);
@@ -246,7 +295,10 @@ test('sampling leaves out successes only', async () => {
 });
 
 test('a level above info silences the access log but for failures', async () => {
-  assert.deepEqual((await linesOf([answered(200), answered(404), answered(500)], {}, { level: 'warn' })).map(({ status }) => status), [500]);
+  assert.deepEqual(
+    (await linesOf([answered(200), answered(404), answered(500)], {}, { level: 'warn' })).map(({ status }) => status),
+    [500],
+  );
   assert.deepEqual(await linesOf([answered(200), answered(500)], {}, { level: 'error' }), []);
 });
 

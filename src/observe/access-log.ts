@@ -16,7 +16,10 @@ const MAX_DETAIL = 1024;
 const MAX_SEARCHED = 8192;
 
 /** Makes the function that writes a line for a finished exchange. docs/observability.md lists the fields. */
-export function createAccessLog(log: Log, options: AccessLogOptions): (exchange: Exchange, reply: Reply | undefined) => void {
+export function createAccessLog(
+  log: Log,
+  options: AccessLogOptions,
+): (exchange: Exchange, reply: Reply | undefined) => void {
   const redactQuery = createQueryRedactor(options.redactQuery);
   const facts = log.format === 'ecs' ? ecsFacts : plainFacts;
   const informs = log.level === 'info' || log.level === 'debug';
@@ -107,10 +110,16 @@ function ecsFacts(exchange: Exchange, reply: Reply | undefined, redactQuery: Que
     client: { ip: exchange.clientAddress },
     user: exchange.principal === undefined ? undefined : { id: exchange.principal.id },
     user_agent: agent === undefined ? undefined : { original: cut(agent, MAX_TEXT) },
-    tls: tls === undefined ? undefined : { version: tls.protocol.replace(/^TLSv/, ''), version_protocol: 'tls', cipher: tls.cipher },
+    tls:
+      tls === undefined
+        ? undefined
+        : { version: tls.protocol.replace(/^TLSv/, ''), version_protocol: 'tls', cipher: tls.cipher },
     trace: trace === undefined ? undefined : { id: trace.traceId },
     span: trace === undefined ? undefined : { id: trace.spanId },
-    error: detail === undefined && problem === undefined ? undefined : { code: problem, message: detail === undefined ? undefined : redactDetail(detail) },
+    error:
+      detail === undefined && problem === undefined
+        ? undefined
+        : { code: problem, message: detail === undefined ? undefined : redactDetail(detail) },
     sallyport: {
       listener: exchange.listener.name,
       authority: cut(exchange.authority, MAX_TEXT),

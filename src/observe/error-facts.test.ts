@@ -20,11 +20,16 @@ test('causes are followed four deep, also in a circle', () => {
 
 test('an aggregate tells what it holds', () => {
   const facts = errorFacts(new AggregateError([new Error('refused by ::1'), new Error('refused by 127.0.0.1')], ''));
-  assert.deepEqual(facts.errors?.map(({ message }) => message), ['refused by ::1', 'refused by 127.0.0.1']);
+  assert.deepEqual(
+    facts.errors?.map(({ message }) => message),
+    ['refused by ::1', 'refused by 127.0.0.1'],
+  );
 });
 
 test('credentials are taken out of words, stacks and causes', () => {
-  const text = JSON.stringify(errorFacts(new Error('Bearer abcdef123456', { cause: new Error('https://joe:s3cret@host/') })));
+  const text = JSON.stringify(
+    errorFacts(new Error('Bearer abcdef123456', { cause: new Error('https://joe:s3cret@host/') })),
+  );
   assert.doesNotMatch(text, /abcdef123456|s3cret/);
 });
 

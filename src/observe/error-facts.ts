@@ -23,7 +23,9 @@ export function errorFacts(error: unknown, depth = 1): ErrorFacts {
     ...('code' in error && error.code !== undefined ? { code: textOf(error.code) } : {}),
     ...(error.stack === undefined ? {} : { stack: redactText(textOf(error.stack)) }),
     ...(error.cause === undefined || !deeper ? {} : { cause: errorFacts(error.cause, depth + 1) }),
-    ...(error instanceof AggregateError && deeper ? { errors: error.errors.slice(0, MOST_CAUSES).map((one) => errorFacts(one, depth + 1)) } : {}),
+    ...(error instanceof AggregateError && deeper
+      ? { errors: error.errors.slice(0, MOST_CAUSES).map((one) => errorFacts(one, depth + 1)) }
+      : {}),
   };
 }
 

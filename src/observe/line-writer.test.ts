@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -56,6 +56,33 @@ test('a reader that went away ends nothing; its lines are counted as dropped', a
   closeSync(fd);
 });
 
+test('nothing is left behind when a pipe that was full is read again', async () => {
+  const fifo = join(directory, 'late');
+  execFileSync('mkfifo', [fifo]);
+  const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  const writer = createLineWriter(fd);
+  const lines = Array.from({ length: 5000 }, (_, at) => `line ${at} ${'x'.repeat(at % 90)}\n`);
+  for (const line of lines) writer.write(line);
+  await new Promise((resolve) => setTimeout(resolve, 250)); // the timer goes off while the pipe is full
+  let text = '';
+  const buffer = Buffer.alloc(65_536);
+  const wanted = lines.join('');
+  while (text.length < wanted.length) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    try {
+      text += buffer.toString('latin1', 0, readSync(reader, buffer));
+    } catch (error) {
+      assert.ok(error instanceof Error && 'code' in error && error.code === 'EAGAIN', String(error));
+    }
+  }
+  assert.equal(text, wanted);
+  assert.equal(writer.dropped, 0);
+  await writer.close();
+  closeSync(fd);
+  closeSync(reader);
+});
+
 test('a stuck reader costs a bounded backlog, and holds up neither close nor anything else', async () => {
   const fifo = join(directory, 'stuck');
   execFileSync('mkfifo', [fifo]);
@@ -84,7 +111,9 @@ test('a stuck reader costs a bounded backlog, and holds up neither close nor any
     process.send({ dropped, afterClose: writer.dropped });
     process.disconnect();
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', fd, 'inherit', 'ipc'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['ignore', fd, 'inherit', 'ipc'],
+  });
   const told: unknown[] = [];
   child.on('message', (message) => told.push(message));
   const status = await new Promise((resolve) => child.once('exit', resolve));

@@ -9,7 +9,10 @@ import { createLog, type LogOptions } from './log.ts';
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-log-'));
 after(() => rmSync(directory, { recursive: true }));
 
-async function lineOf(options: Partial<LogOptions>, facts: object): Promise<{ readonly text: string; readonly line: ReturnType<typeof JSON.parse> }> {
+async function lineOf(
+  options: Partial<LogOptions>,
+  facts: object,
+): Promise<{ readonly text: string; readonly line: ReturnType<typeof JSON.parse> }> {
   const path = join(directory, `${Math.random()}.log`);
   const log = createLog({ level: 'info', format: 'json', destination: path, ...options });
   log.error(facts, 'it happened');
@@ -32,7 +35,13 @@ test('lines below the level are not written', async () => {
   log.warn({}, 'c');
   log.error({}, 'd');
   await log.close();
-  assert.deepEqual(readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line).msg), ['c', 'd']);
+  assert.deepEqual(
+    readFileSync(path, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).msg),
+    ['c', 'd'],
+  );
 });
 
 test('an error is told with its stack and its cause, and without its credentials', async () => {
@@ -45,7 +54,9 @@ test('an error is told with its stack and its cause, and without its credentials
 });
 
 test('in ECS an error has the names of the schema, and facts of our own stand under sallyport', async () => {
-  const err = Object.assign(new Error('GET https://joe:s3cret@host/ failed', { cause: new TypeError('reset') }), { code: 'EPIPE' });
+  const err = Object.assign(new Error('GET https://joe:s3cret@host/ failed', { cause: new TypeError('reset') }), {
+    code: 'EPIPE',
+  });
   const { text, line } = await lineOf({ format: 'ecs' }, { err, worker: 3, path: '/x' });
   assert.equal(line['log.level'], 'error');
   assert.equal(line.message, 'it happened');
@@ -93,7 +104,9 @@ test('the lines of several threads come out of one pipe whole, also where it was
   const code = `const { Worker } = require('node:worker_threads');
     for (let at = 0; at < ${THREADS}; at += 1) new Worker(${JSON.stringify(work)}, { eval: true, workerData: at });`;
   // The shell's pipe is a real one, and its reader comes late.
-  const child = spawn('sh', ['-c', '"$0" -e "$1" | { sleep 0.5; cat; }', process.execPath, code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('sh', ['-c', '"$0" -e "$1" | { sleep 0.5; cat; }', process.execPath, code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;

@@ -53,13 +53,18 @@ export function createLog(options: LogOptions): Log {
 function settings(options: LogOptions): LoggerOptions {
   if (options.format === 'ecs') {
     // The format's own options are typed for a pino without exactOptionalPropertyTypes.
-    const format = ecsFormat({ convertErr: false, convertReqRes: false, apmIntegration: false, serviceName: 'sallyport' }) as LoggerOptions;
-    return { ...format, level: options.level };
+    const format = ecsFormat({
+      convertErr: false,
+      convertReqRes: false,
+      apmIntegration: false,
+      serviceName: 'sallyport',
+    }) as LoggerOptions;
+    return { ...format, level: options.level, timestamp: () => `,"@timestamp":"${isoNow()}"` };
   }
   return {
     level: options.level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: () => `,"time":"${isoNow()}"`,
     formatters: { level: (level) => ({ level }) },
     serializers: { err: (facts) => facts }, // pino's own would add to what errorFacts made
   };
@@ -76,4 +81,17 @@ function ecsFacts(facts: object): object {
   const { err, ...own } = facts;
   const { type, message, code, stack, ...causes } = errorFacts(err);
   return { error: { type, message, code, stack_trace: stack }, sallyport: { ...own, ...causes } };
+}
+
+let writtenMs = 0;
+let written = '';
+
+/** A busy gateway writes many lines a millisecond, and writing out the time costs a fifth of a line. */
+function isoNow(): string {
+  const now = Date.now();
+  if (now !== writtenMs) {
+    writtenMs = now;
+    written = new Date(now).toISOString();
+  }
+  return written;
 }

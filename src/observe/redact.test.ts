@@ -63,7 +63,12 @@ for (const [said, secret] of texts) {
 }
 
 test('ordinary texts are left as they are', () => {
-  for (const text of ['connect ECONNREFUSED 10.0.0.11:4000', 'see http://host/a?mail=joe@example.com', 'the token was refused', 'read http://host/path/@me']) {
+  for (const text of [
+    'connect ECONNREFUSED 10.0.0.11:4000',
+    'see http://host/a?mail=joe@example.com',
+    'the token was refused',
+    'read http://host/path/@me',
+  ]) {
     assert.equal(redactText(text), text);
   }
 });
@@ -77,9 +82,17 @@ test('redacting what is redacted changes nothing', () => {
 });
 
 test('no hidden value survives, wherever its parameter stands and however its name is written', () => {
-  const name = fc.constantFrom('token', 'password', 'code').chain((plain) =>
-    fc.tuple(...[...plain].map((letter) => fc.constantFrom(letter, letter.toUpperCase(), `%${letter.charCodeAt(0).toString(16)}`))).map((parts) => parts.join('')),
-  );
+  const name = fc
+    .constantFrom('token', 'password', 'code')
+    .chain((plain) =>
+      fc
+        .tuple(
+          ...[...plain].map((letter) =>
+            fc.constantFrom(letter, letter.toUpperCase(), `%${letter.charCodeAt(0).toString(16)}`),
+          ),
+        )
+        .map((parts) => parts.join('')),
+    );
   const other = fc.stringMatching(/^[a-f0-9%=&+]{0,20}$/);
   fc.assert(
     fc.property(other, name, other, (before, hidden, after) => {
@@ -90,7 +103,17 @@ test('no hidden value survives, wherever its parameter stands and however its na
 
 test('a long hostile text is searched in linear time', () => {
   // Quadratic backtracking would keep this busy for minutes.
-  for (const part of ['//a', 'eyJ', '-----BEGIN PRIVATE KEY', 'Bearer ', 'cookie:', 'password=', 'a@', '//', 'api-key: "']) {
+  for (const part of [
+    '//a',
+    'eyJ',
+    '-----BEGIN PRIVATE KEY',
+    'Bearer ',
+    'cookie:',
+    'password=',
+    'a@',
+    '//',
+    'api-key: "',
+  ]) {
     redactText(part.repeat(50_000));
   }
 });

@@ -27,7 +27,17 @@ test('an id is fit for a header, a log line and a URL, and passes our own door',
 });
 
 test('what could forge a line or a header is no id', () => {
-  for (const bad of ['', 'short', 'a'.repeat(129), 'abcdefgh\n', 'abcd efgh', 'abcdefgh\r\nX: y', 'äbcdefgh', 'abcdefg"', '<script>']) {
+  for (const bad of [
+    '',
+    'short',
+    'a'.repeat(129),
+    'abcdefgh\n',
+    'abcd efgh',
+    'abcdefgh\r\nX: y',
+    'äbcdefgh',
+    'abcdefg"',
+    '<script>',
+  ]) {
     assert.equal(acceptableRequestId(bad), false, JSON.stringify(bad));
   }
 });

@@ -8,13 +8,27 @@ import { newSpanId } from './trace-context.ts';
 /** What the spans of one process share, and the parts of the OpenTelemetry API they need, which is loaded only where tracing is on. */
 export interface SpanSetting {
   readonly resource: Resource;
-  readonly api: Pick<typeof import('@opentelemetry/api'), 'createTraceState' | 'SpanKind' | 'SpanStatusCode' | 'TraceFlags'>;
+  readonly api: Pick<
+    typeof import('@opentelemetry/api'),
+    'createTraceState' | 'SpanKind' | 'SpanStatusCode' | 'TraceFlags'
+  >;
 }
 
 const SCOPE = { name: 'sallyport' };
 const MAX_TEXT = 512;
 /** https://opentelemetry.io/docs/specs/semconv/http/http-spans/: other methods are `_OTHER`, so that span names stay few. */
-const KNOWN_METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY', 'TRACE']);
+const KNOWN_METHODS = new Set([
+  'CONNECT',
+  'DELETE',
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PATCH',
+  'POST',
+  'PUT',
+  'QUERY',
+  'TRACE',
+]);
 const NO_ROUTE = '-';
 
 /**
@@ -27,7 +41,12 @@ export function spansOf(exchange: Exchange, reply: Reply | undefined, setting: S
   if (trace === undefined) return [];
   const { api } = setting;
   const traceState = trace.traceState === undefined ? {} : { traceState: api.createTraceState(trace.traceState) };
-  const inTrace = (spanId: string): SpanContext => ({ traceId: trace.traceId, spanId, traceFlags: api.TraceFlags.SAMPLED, ...traceState });
+  const inTrace = (spanId: string): SpanContext => ({
+    traceId: trace.traceId,
+    spanId,
+    traceFlags: api.TraceFlags.SAMPLED,
+    ...traceState,
+  });
   const startedAt = wallClock(exchange.startedAt);
   const endedAt = wallClock(performance.now());
   const method = KNOWN_METHODS.has(exchange.method) ? exchange.method : '_OTHER';
@@ -104,7 +123,12 @@ function serverAttributes(exchange: Exchange, reply: Reply | undefined, method: 
   const agent = exchange.headers.get('user-agent');
   const { name, port } = splitAuthority(exchange.authority, exchange.host);
   // The conventions ask for an error type where the status says failure, and for none elsewhere.
-  const errorType = reply === undefined ? 'internal-error' : reply.status >= 500 ? (reply.problem?.code ?? String(reply.status)) : undefined;
+  const errorType =
+    reply === undefined
+      ? 'internal-error'
+      : reply.status >= 500
+        ? (reply.problem?.code ?? String(reply.status))
+        : undefined;
   return {
     'http.request.method': method,
     'http.request.method_original': method === '_OTHER' ? cut(exchange.method) : undefined,
@@ -135,7 +159,11 @@ function serverAttributes(exchange: Exchange, reply: Reply | undefined, method: 
 function clientAttributes(exchange: Exchange, reply: Reply | undefined, method: string, answered: boolean): Attributes {
   // A reply that was masked or never came tells nothing of the upstream's status.
   const status = reply?.source === 'upstream' ? reply.status : undefined;
-  const errorType = answered ? (status !== undefined && status >= 400 ? String(status) : undefined) : (reply?.problem?.code ?? 'aborted');
+  const errorType = answered
+    ? status !== undefined && status >= 400
+      ? String(status)
+      : undefined
+    : (reply?.problem?.code ?? 'aborted');
   const target = exchange.upstreamTarget ?? '';
   return {
     'http.request.method': method,
@@ -147,11 +175,16 @@ function clientAttributes(exchange: Exchange, reply: Reply | undefined, method: 
 }
 
 function upstreamAddress(target: string): Attributes {
-  if (target.startsWith('unix:')) return { 'server.address': target.slice('unix:'.length), 'network.transport': 'unix' };
+  if (target.startsWith('unix:'))
+    return { 'server.address': target.slice('unix:'.length), 'network.transport': 'unix' };
   if (!URL.canParse(target)) return { 'server.address': target };
   const { protocol, hostname, port } = new URL(target);
   const scheme = protocol.slice(0, -1);
-  return { 'url.scheme': scheme, 'server.address': hostname, 'server.port': port === '' ? (scheme === 'https' ? 443 : 80) : Number(port) };
+  return {
+    'url.scheme': scheme,
+    'server.address': hostname,
+    'server.port': port === '' ? (scheme === 'https' ? 443 : 80) : Number(port),
+  };
 }
 
 function splitAuthority(authority: string, host: string): { readonly name: string; readonly port: number | undefined } {

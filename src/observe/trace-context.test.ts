@@ -44,7 +44,13 @@ for (const traceparent of refused) {
   });
 }
 
-for (const traceparent of [GOOD, `cc-${TRACE}-${SPAN}-01`, `cc-${TRACE}-${SPAN}-01-what-is-to-come`, `00-${TRACE}-${SPAN}-03`, `00-${TRACE}-${SPAN}-ff`]) {
+for (const traceparent of [
+  GOOD,
+  `cc-${TRACE}-${SPAN}-01`,
+  `cc-${TRACE}-${SPAN}-01-what-is-to-come`,
+  `00-${TRACE}-${SPAN}-03`,
+  `00-${TRACE}-${SPAN}-ff`,
+]) {
   test(`traceparent ${traceparent} is continued with a span of our own`, () => {
     const trace = startTrace(traceparent, 'rojo=1', 0);
     assert.equal(trace.traceId, TRACE);
@@ -100,13 +106,17 @@ test('whatever comes in, what goes out is a sound traceparent', () => {
   const almost = fc.stringMatching(/^[0-9a-f]{2}-[0-9a-f]{31,33}-[0-9a-f]{15,17}-[0-9a-f]{2}(-.{0,5})?$/);
   fc.assert(
     fc.property(fc.oneof(fc.string(), almost), fc.string(), (traceparent, tracestate) => {
-      assert.match(traceparentFor(startTrace(traceparent, tracestate, 0.5)), /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/);
+      assert.match(
+        traceparentFor(startTrace(traceparent, tracestate, 0.5)),
+        /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/,
+      );
     }),
   );
 });
 
 test('a sound traceparent is always continued', () => {
-  const hex = (length: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`)).filter((text) => !/^0+$/.test(text));
+  const hex = (length: number) =>
+    fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`)).filter((text) => !/^0+$/.test(text));
   fc.assert(
     fc.property(hex(32), hex(16), fc.integer({ min: 0, max: 255 }), (traceId, spanId, flags) => {
       const trace = startTrace(`00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`, undefined, 0);

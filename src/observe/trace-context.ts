@@ -13,17 +13,34 @@ const MAX_STATE_CHARACTERS = 512;
  * Continues the caller's trace or begins one (W3C Trace Context §3). What does not parse begins a new trace, and its tracestate is
  * dropped with it. `sampleRatio` (0 to 1) decides where the caller did not.
  */
-export function startTrace(traceparent: string | undefined, tracestate: string | undefined, sampleRatio: number): TraceContext {
+export function startTrace(
+  traceparent: string | undefined,
+  tracestate: string | undefined,
+  sampleRatio: number,
+): TraceContext {
   const parent = traceparent === undefined ? null : TRACEPARENT.exec(traceparent);
   if (parent !== null) {
     const [, version, traceId = '', parentSpanId = '', flags = '', more] = parent;
     // A higher version may carry more behind the flags; version 00 may not (§3.2.4).
-    const sound = version !== 'ff' && (version !== '00' || more === undefined) && traceId !== NO_TRACE && parentSpanId !== NO_SPAN;
+    const sound =
+      version !== 'ff' && (version !== '00' || more === undefined) && traceId !== NO_TRACE && parentSpanId !== NO_SPAN;
     if (sound) {
-      return { traceId, spanId: randomHex(8), parentSpanId, sampled: (Number.parseInt(flags, 16) & 1) === 1, traceState: acceptableState(tracestate) };
+      return {
+        traceId,
+        spanId: randomHex(8),
+        parentSpanId,
+        sampled: (Number.parseInt(flags, 16) & 1) === 1,
+        traceState: acceptableState(tracestate),
+      };
     }
   }
-  return { traceId: randomHex(16), spanId: randomHex(8), parentSpanId: undefined, sampled: sampleRatio > 0 && Math.random() < sampleRatio, traceState: undefined };
+  return {
+    traceId: randomHex(16),
+    spanId: randomHex(8),
+    parentSpanId: undefined,
+    sampled: sampleRatio > 0 && Math.random() < sampleRatio,
+    traceState: undefined,
+  };
 }
 
 /** The traceparent that makes the gateway's span the parent of the upstream's. */
@@ -52,7 +69,8 @@ function acceptableState(tracestate: string | undefined): string | undefined {
 }
 
 /** §3.3.1.3: a plain key, or `tenant@system`; values are printable ASCII without `,` and `=`. */
-const STATE_MEMBER = /^([a-z0-9][a-z0-9_\-*/]{0,240}(?:@[a-z][a-z0-9_\-*/]{0,13})?|[a-z0-9][a-z0-9_\-*/]{241,255})=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/;
+const STATE_MEMBER =
+  /^([a-z0-9][a-z0-9_\-*/]{0,240}(?:@[a-z][a-z0-9_\-*/]{0,13})?|[a-z0-9][a-z0-9_\-*/]{241,255})=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/;
 
 /** Random bytes are drawn a few kilobytes at a time: a call to the system for each id would cost more than the rest of it. */
 const pool = Buffer.alloc(4096);

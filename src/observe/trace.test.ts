@@ -32,7 +32,8 @@ test('an exchange that went to an upstream is a SERVER span with a CLIENT span b
     return exchange;
   });
   assert.equal(spans.length, 2);
-  const [server, client] = spans as [Span, Span]; // two of them
+  const [server, client] = spans;
+  assert.ok(server !== undefined && client !== undefined);
   const { trace } = spans.exchange;
 
   assert.equal(server.name, 'GET /widgets/{id}');
@@ -88,7 +89,9 @@ test('an exchange that went to an upstream is a SERVER span with a CLIENT span b
 });
 
 test('the resource says who we are and the request carries what was configured', async () => {
-  const { resource, headers } = await collected((record) => record(exchangeOf(), new Reply(204, new HeaderList([]), undefined, 'upstream')));
+  const { resource, headers } = await collected((record) =>
+    record(exchangeOf(), new Reply(204, new HeaderList([]), undefined, 'upstream')),
+  );
   assert.equal(resource['service.name'], 'sallyport');
   assert.equal(resource['service.version'], '1.2.3');
   assert.match(String(resource['service.instance.id']), /^[0-9a-f-]{36}$/);
@@ -127,7 +130,12 @@ const failures: readonly Failure[] = [
       exchange.deniedBy = 'ipAccess';
       return problemReply(new Problem('forbidden-address'));
     },
-    server: { 'http.response.status_code': 403, 'sallyport.denied_by': 'ipAccess', 'sallyport.problem': 'forbidden-address', 'error.type': undefined },
+    server: {
+      'http.response.status_code': 403,
+      'sallyport.denied_by': 'ipAccess',
+      'sallyport.problem': 'forbidden-address',
+      'error.type': undefined,
+    },
     serverFailed: false,
   },
   {
@@ -138,7 +146,12 @@ const failures: readonly Failure[] = [
     },
     server: { 'http.response.status_code': 503, 'error.type': 'upstream-unavailable' },
     serverFailed: true,
-    client: { 'error.type': 'upstream-unavailable', 'server.address': '/run/app.sock', 'network.transport': 'unix', 'http.response.status_code': undefined },
+    client: {
+      'error.type': 'upstream-unavailable',
+      'server.address': '/run/app.sock',
+      'network.transport': 'unix',
+      'http.response.status_code': undefined,
+    },
   },
   {
     name: 'a 404 of the upstream fails the CLIENT span only',
@@ -149,7 +162,12 @@ const failures: readonly Failure[] = [
     },
     server: { 'http.response.status_code': 404, 'error.type': undefined },
     serverFailed: false,
-    client: { 'http.response.status_code': 404, 'error.type': '404', 'server.address': 'app.internal', 'server.port': 443 },
+    client: {
+      'http.response.status_code': 404,
+      'error.type': '404',
+      'server.address': 'app.internal',
+      'server.port': 443,
+    },
   },
   {
     name: 'a fault of our own without a reply',
@@ -169,9 +187,11 @@ for (const { name, arrange, server, serverFailed, client } of failures) {
       record(exchange, arrange(exchange));
     });
     assert.equal(spans.length, client === undefined ? 1 : 2);
-    for (const [attribute, value] of Object.entries(server)) assert.equal(spans[0]?.attributes[attribute], value, attribute);
+    for (const [attribute, value] of Object.entries(server))
+      assert.equal(spans[0]?.attributes[attribute], value, attribute);
     assert.equal(spans[0]?.status.code === ERROR, serverFailed);
-    for (const [attribute, value] of Object.entries(client ?? {})) assert.equal(spans[1]?.attributes[attribute], value, attribute);
+    for (const [attribute, value] of Object.entries(client ?? {}))
+      assert.equal(spans[1]?.attributes[attribute], value, attribute);
     if (client !== undefined) assert.equal(spans[1]?.status.code, ERROR);
   });
 }
@@ -247,7 +267,7 @@ interface Span {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
-type Collected<Result> = readonly Span[] & {
+type Collected<Result> = Span[] & {
   readonly exchange: Result;
   readonly resource: Readonly<Record<string, unknown>>;
   readonly headers: IncomingHttpHeaders;
@@ -255,7 +275,9 @@ type Collected<Result> = readonly Span[] & {
 };
 
 /** What a collector on loopback was sent of what `act` recorded. */
-async function collected<Result>(act: (record: (exchange: Exchange, reply: Reply | undefined) => void) => Result): Promise<Collected<Result>> {
+async function collected<Result>(
+  act: (record: (exchange: Exchange, reply: Reply | undefined) => void) => Result,
+): Promise<Collected<Result>> {
   const spans: Span[] = [];
   let resource: Readonly<Record<string, unknown>> = {};
   let headers: IncomingHttpHeaders = {};
@@ -271,7 +293,11 @@ async function collected<Result>(act: (record: (exchange: Exchange, reply: Reply
     }
     response.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
   });
-  const tracing = await createTracing({ endpoint: await listen(collector), headers: { 'x-collector-key': 'k' }, serviceVersion: '1.2.3' });
+  const tracing = await createTracing({
+    endpoint: await listen(collector),
+    headers: { 'x-collector-key': 'k' },
+    serviceVersion: '1.2.3',
+  });
   const exchange = act(tracing.record);
   await tracing.close(20_000);
   await stop(collector);
@@ -280,12 +306,20 @@ async function collected<Result>(act: (record: (exchange: Exchange, reply: Reply
 
 interface OtlpAttribute {
   readonly key: string;
-  readonly value: { readonly stringValue?: string; readonly intValue?: number | string; readonly doubleValue?: number; readonly boolValue?: boolean };
+  readonly value: {
+    readonly stringValue?: string;
+    readonly intValue?: number | string;
+    readonly doubleValue?: number;
+    readonly boolValue?: boolean;
+  };
 }
 
 function attributesOf(list: readonly OtlpAttribute[]): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    list.map(({ key, value: { stringValue, intValue, doubleValue, boolValue } }) => [key, stringValue ?? boolValue ?? doubleValue ?? (intValue === undefined ? undefined : Number(intValue))]),
+    list.map(({ key, value: { stringValue, intValue, doubleValue, boolValue } }) => [
+      key,
+      stringValue ?? boolValue ?? doubleValue ?? (intValue === undefined ? undefined : Number(intValue)),
+    ]),
   );
 }
 

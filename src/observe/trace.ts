@@ -1,4 +1,5 @@
-import { Socket } from 'node:net';
+import type { Agent } from 'node:http';
+import { Duplex } from 'node:stream';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Exchange, Reply } from '../exchange.ts';
 import { type SpanSetting, spansOf } from './span.ts';
@@ -39,8 +40,10 @@ export async function createTracing(options: TracingOptions): Promise<Tracing> {
     import('@opentelemetry/exporter-trace-otlp-http'),
     import('@opentelemetry/resources'),
   ]);
-  const { Agent } = options.endpoint.startsWith('https:') ? await import('node:https') : await import('node:http');
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, timeout: EXPORT_TIMEOUT_MS });
+  const { Agent: AgentOfScheme } = options.endpoint.startsWith('https:')
+    ? await import('node:https')
+    : await import('node:http');
+  const agent = new AgentOfScheme({ keepAlive: true, maxSockets: CONNECTIONS, timeout: EXPORT_TIMEOUT_MS });
   const exporter = new CountingExporter(
     new OTLPTraceExporter({
       url: options.endpoint,
@@ -91,23 +94,35 @@ export async function createTracing(options: TracingOptions): Promise<Tracing> {
   };
 }
 
-/** A connection that failed at birth, with an error the exporter does not try again after. */
-function refuseConnection(): Socket {
-  return new Socket().destroy(new Error('tracing is closed'));
-}
+/** Tells the agent of an error the exporter does not try again after. */
+const refuseConnection: Agent['createConnection'] = (_options, callback) => {
+  callback?.(new Error('tracing is closed'), NO_STREAM);
+  return undefined;
+};
+
+/** The callback's type wants a stream beside an error too; nobody looks at it. */
+const NO_STREAM = new Duplex();
 
 /** What an operator may say of this instance with OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME goes before what we say. */
-function describeGateway(resources: typeof import('@opentelemetry/resources'), version: string): SpanSetting['resource'] {
+function describeGateway(
+  resources: typeof import('@opentelemetry/resources'),
+  version: string,
+): SpanSetting['resource'] {
   const own = resources.resourceFromAttributes({ 'service.name': 'sallyport', 'service.version': version });
   const told = resources.detectResources({ detectors: [resources.envDetector, resources.serviceInstanceIdDetector] });
   return resources.defaultResource().merge(own).merge(told);
 }
 
 type ExportDone = Parameters<SpanExporter['export']>[1];
+type ExportResult = Parameters<ExportDone>[0];
+
+const SUCCESS = 0; // ExportResultCode
+const FAILED: ExportResult = { code: 1 };
 
 /** Keeps account of the spans between `record` and the collector's answer; the processor's own count is not to be had. */
 class CountingExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
+  readonly #underWay = new Set<ExportDone>();
   pending = 0;
   dropped = 0;
 
@@ -116,16 +131,19 @@ class CountingExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], done: ExportDone): void {
-    this.#exporter.export(spans, (result) => {
-      const counted = Math.min(spans.length, this.pending); // none is left once we gave up
-      this.pending -= counted;
-      if (result.code !== 0) this.dropped += counted; // ExportResultCode.SUCCESS
+    const settle: ExportDone = (result) => {
+      if (!this.#underWay.delete(settle)) return;
+      this.pending -= spans.length;
+      if (result.code !== SUCCESS) this.dropped += spans.length;
       done(result);
-    });
+    };
+    this.#underWay.add(settle);
+    this.#exporter.export(spans, settle);
   }
 
   /** Whatever has no answer yet counts as dropped. */
   giveUp(): void {
+    for (const settle of [...this.#underWay]) settle(FAILED);
     this.dropped += this.pending;
     this.pending = 0;
   }

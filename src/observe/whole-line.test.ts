@@ -15,7 +15,11 @@ test('what a terminal could take for a command, and what turns text around, is e
 });
 
 test('every line comes out whole, parseable and within its bytes', () => {
-  const facts = fc.dictionary(fc.string({ maxLength: 40 }), fc.oneof(fc.string({ unit: 'binary', maxLength: 3000 }), fc.integer(), fc.array(fc.string(), { maxLength: 300 })), { maxKeys: 60 });
+  const facts = fc.dictionary(
+    fc.string({ maxLength: 40 }),
+    fc.oneof(fc.string({ unit: 'binary', maxLength: 3000 }), fc.integer(), fc.array(fc.string(), { maxLength: 300 })),
+    { maxKeys: 60 },
+  );
   fc.assert(
     fc.property(facts, (given) => {
       const line = wholeLine(`${JSON.stringify(given)}\n`, 4096);

@@ -25,7 +25,9 @@ function shortened(line: string, maxBytes: number): string {
     if (shorter.length <= maxBytes) return shorter;
   }
   // Too many members rather than too long ones: what stands first tells when, how grave and which request.
-  const members = Object.entries(Object(facts)).filter(([name, value]) => typeof value !== 'object' && name.length <= 32);
+  const members = Object.entries(Object(facts)).filter(
+    ([name, value]) => typeof value !== 'object' && name.length <= 32,
+  );
   const few = Object.fromEntries(members.slice(0, MOST_MEMBERS).map(([name, value]) => [name, cut(value, 16)]));
   return `${escaped(JSON.stringify(few))}\n`;
 }

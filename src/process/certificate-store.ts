@@ -7,6 +7,7 @@ import type { Certificate } from '../certificates/certificate-pair.ts';
 import { type DevCa, openDevCa } from '../certificates/dev-ca.ts';
 import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
 import type { Log } from '../observe/log.ts';
+import { readClientRoots } from './client-roots.ts';
 import type { Challenges, Materials } from './messages.ts';
 
 export interface CertificateStoreEvents {
@@ -52,7 +53,8 @@ export class CertificateStore {
       );
       materials[listener.name] = {
         certificates: certificates.map(({ cert, key, names }) => ({ cert, key, names })),
-        clientCa: listener.tls.clientCa === undefined ? undefined : await readFile(listener.tls.clientCa, 'utf8'),
+        clientCa:
+          listener.tls.clientCa === undefined ? undefined : await readClientRoots(listener.name, listener.tls.clientCa),
         minVersion: listener.tls.minVersion,
       };
     }

@@ -48,9 +48,10 @@ export async function createObservers(
     begin(exchange) {
       metrics.begun();
       const traceparent = exchange.headers.get('traceparent');
-      // Without tracing of our own, a caller's trace is passed on and none is begun.
-      if (tracing !== undefined || traceparent !== undefined)
-        exchange.trace = startTrace(traceparent, exchange.headers.get('tracestate'), sampleRatio);
+      if (tracing === undefined && traceparent === undefined) return;
+      const trace = startTrace(traceparent, exchange.headers.get('tracestate'), sampleRatio);
+      // Without spans of our own the caller's stays the parent of the upstream's: one we never send would be missing.
+      exchange.trace = tracing === undefined ? { ...trace, spanId: trace.parentSpanId ?? trace.spanId } : trace;
     },
     done(exchange, reply) {
       metrics.finished(exchange, reply);

@@ -219,6 +219,7 @@ class Supervisor implements RunningGateway {
 
   #noteExpiries(): void {
     const { certificates, metrics } = this.#running();
+    metrics.certificateExpiry.reset();
     for (const [listener, notAfter] of certificates.expiries)
       metrics.certificateExpiry.set({ name: listener }, notAfter.getTime() / 1000);
   }

@@ -118,7 +118,7 @@ class DataPlane {
       if (posts.get(name) !== post) this.#leave(post.listener, blueprint.config.drain);
     }
     this.#posts = posts;
-    observers.metrics.forgetRoutes();
+    observers.metrics.forgetRoutes(blueprint.config.apis);
     // Requests in flight still write to the log before; it is written out once they are done.
     const before = this.#observers;
     if (before !== undefined) setTimeout(() => void before.close(observers), blueprint.config.drain).unref();
