@@ -20,7 +20,7 @@ export interface Metrics {
    * Says that a new configuration is in force. The series of routes that `published` does not have end here, so that a reload which
    * renames routes costs no memory for good; without it, all are kept. Those of a route that stays go on where they were.
    */
-  forgetRoutes(published?: readonly PublishedApi[]): void;
+  forgetRoutes(published: readonly PublishedApi[]): void;
   /** Plain data for the control plane to add up. */
   snapshot(facts: { readonly logLinesDropped: number; readonly spansDropped: number }): Promise<MetricsSnapshot>;
 }

@@ -39,15 +39,16 @@ export class CertificateStore {
   }
 
   /** When each certificate in service ends, by listener; for the metric. */
-  readonly expiries = new Map<string, Date>();
+  expiries: ReadonlyMap<string, Date> = new Map();
 
   /** Reads what the listeners need. Rejects where a file cannot be served; nothing is changed then. */
   async materials(config: GatewayConfig): Promise<Materials> {
     const materials: Record<string, Materials[string]> = {};
+    const expiries = new Map<string, Date>();
     for (const listener of config.listeners) {
       if (listener.tls === 'none') continue;
       const certificates = await this.#certificates(config, listener, listener.tls);
-      this.expiries.set(
+      expiries.set(
         listener.name,
         new Date(Math.min(...certificates.map((certificate) => certificate.notAfter.getTime()))),
       );
@@ -58,6 +59,7 @@ export class CertificateStore {
         minVersion: listener.tls.minVersion,
       };
     }
+    this.expiries = expiries;
     return materials;
   }
 
