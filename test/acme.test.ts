@@ -22,6 +22,7 @@ import type { Certificate } from '../src/certificates/certificate-pair.ts';
 import { offersAcmeTls } from '../src/certificates/client-hello.ts';
 import { renewalDue } from '../src/certificates/kept-certificate.ts';
 import { skipBecause, skipUnless } from './support/require-tool.ts';
+import { reserveWellKnownPorts } from './support/well-known-ports.ts';
 
 // A real ACME server (caddy's acme_server) validates against plain Node servers on loopback. It looks at the ports
 // the RFCs fix, 80 and 443, so this needs leave to bind them.
@@ -353,17 +354,7 @@ async function answers(url: string, root: string): Promise<boolean> {
 /** Why these tests cannot run here, in words for whoever reads the skip; undefined where they can. */
 /** The ports where an ACME server validates must be free. */
 async function unboundPort(): Promise<false | string> {
-  for (const port of [80, 443]) {
-    const server = createServer();
-    try {
-      await listen(server, port);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return skipBecause(`port ${port} of 127.0.0.1, where an ACME server validates, cannot be bound: ${reason}`);
-    }
-    await new Promise((done) => server.close(done));
-  }
-  return false;
+  return await reserveWellKnownPorts();
 }
 
 async function freePort(): Promise<number> {

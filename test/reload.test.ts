@@ -69,7 +69,9 @@ apis:
   }
 
   function generation(): Promise<number> {
-    return askGateway<GatewayStatus>(join(gateway.directory, '.sallyport'), 'GET', '/status').then((status) => status.generation);
+    return askGateway<GatewayStatus>(join(gateway.directory, '.sallyport'), 'GET', '/status').then(
+      (status) => status.generation,
+    );
   }
 
   async function markerInForce(at = port): Promise<string> {
@@ -114,7 +116,7 @@ apis:
     const call = openCall({ port, path: '/slow?ms=700' });
     call.end();
     const replied = replyTo(call);
-    await until('the request to be in flight', async () => (await slow.connections()) > 0);
+    await until('the request to be in flight', () => slow.active > 0);
     await gateway.write(marked(2));
     assert.equal((await reload()).ok, true);
     assert.equal(await markerInForce(), '2');
@@ -161,7 +163,9 @@ apis:
     assert.equal(outcome.ok, false);
     assert.match(outcome.faults.join('\n'), new RegExp(`:${line}\\b`));
     assert.match(outcome.faults.join('\n'), /authentificate/);
-    const logged = await gateway.logged((entry) => gateway.log.indexOf(entry) >= from && /refused/.test(entry.msg ?? ''));
+    const logged = await gateway.logged(
+      (entry) => gateway.log.indexOf(entry) >= from && /refused/.test(entry.msg ?? ''),
+    );
     assert.match(JSON.stringify(logged['faults']), /authentificate/);
 
     const { code, stderr, stdout } = await gateway.cli('reload', '--config', gateway.configPath);
@@ -199,7 +203,9 @@ apis:
     await once(taken, 'listening');
     const address = taken.address();
     assert.ok(address !== null && typeof address === 'object');
-    await gateway.write(marked(351, { listeners: `  - { name: second, address: 127.0.0.1:${address.port}, tls: none }` }));
+    await gateway.write(
+      marked(351, { listeners: `  - { name: second, address: 127.0.0.1:${address.port}, tls: none }` }),
+    );
     const outcome = await reload();
     taken.close();
     assert.equal(outcome.ok, false);
@@ -216,7 +222,7 @@ apis:
     const call = openCall({ port: second, path: '/slow?ms=700' });
     call.end();
     const replied = replyTo(call);
-    await until('the request to be in flight', async () => (await slow.connections()) > 0);
+    await until('the request to be in flight', () => slow.active > 0);
 
     await gateway.write(marked(362));
     assert.deepEqual((await reload()).faults, []);
@@ -282,7 +288,8 @@ apis: [{ name: api, upstream: '${upstream.url}', authenticate: none }]
     const replacement = await authority.issue('localhost');
     await writePair(directory, 'server', replacement);
     await until('the new certificate to be served', async () => (await served()) === fingerprintOf(replacement.cert));
-    for (let attempt = 0; attempt < 10; attempt += 1) assert.equal(await served(), fingerprintOf(replacement.cert), 'by every worker');
+    for (let attempt = 0; attempt < 10; attempt += 1)
+      assert.equal(await served(), fingerprintOf(replacement.cert), 'by every worker');
 
     assert.equal((await ask({ port, agent, ca: authority.cert })).status, 200);
     assert.equal(Object.values(agent.freeSockets)[0]?.[0], socket, 'it is the same connection');
@@ -301,6 +308,29 @@ apis: [{ name: api, upstream: '${upstream.url}', authenticate: none }]
     await until('the whole pair to be served', async () => (await served()) === fingerprintOf(other.cert));
   });
 
+  it('that TLS cannot use change nothing: no worker takes them up, and none falls over them', async () => {
+    const before = await served();
+    const good = await readFile(gateway.configPath, 'utf8');
+    const bad = join(directory, 'bad-ca.pem');
+    for (const text of ['no certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n']) {
+      await writeFile(bad, text);
+      await gateway.write(good.replace('tls: { ', `tls: { clientCa: '${bad}', `));
+      const outcome = await askGateway<ReloadOutcome>(join(gateway.directory, '.sallyport'), 'POST', '/reload');
+      assert.equal(outcome.ok, false, text);
+      assert.match(outcome.faults.join('\n'), /bad-ca\.pem|client/i);
+      assert.equal(await served(), before);
+    }
+    await gateway.write(good);
+    assert.deepEqual(
+      (await askGateway<ReloadOutcome>(join(gateway.directory, '.sallyport'), 'POST', '/reload')).faults,
+      [],
+    );
+    assert.deepEqual(
+      gateway.log.filter((line) => /crashed/.test(line.msg ?? '')),
+      [],
+    );
+  });
+
   async function served(): Promise<string> {
     const socket: TLSSocket = connectTls({ port, host: '127.0.0.1', ca: authority.cert, servername: 'localhost' });
     await once(socket, 'secureConnect');
@@ -312,7 +342,10 @@ apis: [{ name: api, upstream: '${upstream.url}', authenticate: none }]
 
 function markers(reply: Answered): { readonly request: string; readonly reply: string } {
   const echoed: { headers: Record<string, string> } = JSON.parse(reply.body);
-  return { request: echoed.headers['x-request-marker'] ?? 'none', reply: String(reply.headers['x-reply-marker'] ?? 'none') };
+  return {
+    request: echoed.headers['x-request-marker'] ?? 'none',
+    reply: String(reply.headers['x-reply-marker'] ?? 'none'),
+  };
 }
 
 function fingerprintOf(pem: string): string {

@@ -14,7 +14,15 @@ import { freePort, startGateway, type TestGateway } from './support/gateway.ts';
 import { ask, oneConnection, openCall, replyTo, textOf } from './support/http-client.ts';
 import { forgetPeak, residentMemory } from './support/process-memory.ts';
 import { sendRaw } from './support/raw-client.ts';
-import { count, newTally, sendFile, startStreamUpstream, type StreamUpstream, type Tally, tallyOf } from './support/stream-upstream.ts';
+import {
+  count,
+  newTally,
+  type StreamUpstream,
+  sendFile,
+  startStreamUpstream,
+  type Tally,
+  tallyOf,
+} from './support/stream-upstream.ts';
 import { until } from './support/until.ts';
 
 const MIB = 1024 * 1024;
@@ -75,7 +83,10 @@ apis:
         call.end();
         const received = JSON.parse(await textOf(await reply));
         assert.deepEqual(received, { ...file, framing: framing === 'length' ? String(GIB) : 'chunked' });
-        assert.ok(residentMemory(gateway.process.pid).peak < MEMORY_LIMIT_MIB, `${residentMemory(gateway.process.pid).peak} MiB`);
+        assert.ok(
+          residentMemory(gateway.process.pid).peak < MEMORY_LIMIT_MIB,
+          `${residentMemory(gateway.process.pid).peak} MiB`,
+        );
       });
 
       it(`is downloaded whole in bounded memory (${framing})`, async () => {
@@ -85,7 +96,10 @@ apis:
         const reply = await replyTo(call);
         assert.equal(reply.headers['content-length'], framing === 'length' ? String(GIB) : undefined);
         assert.deepEqual(await tallyStream(reply), file);
-        assert.ok(residentMemory(gateway.process.pid).peak < MEMORY_LIMIT_MIB, `${residentMemory(gateway.process.pid).peak} MiB`);
+        assert.ok(
+          residentMemory(gateway.process.pid).peak < MEMORY_LIMIT_MIB,
+          `${residentMemory(gateway.process.pid).peak} MiB`,
+        );
       });
     }
   });
@@ -154,7 +168,10 @@ apis:
       const stream = session.request({ ':path': `/download?bytes=${GIB}` });
       await once(stream, 'response');
       await standsStill(() => upstream.offered.bytes);
-      assert.ok(upstream.offered.bytes - before < 64 * MIB, `${upstream.offered.bytes - before} bytes were taken from the upstream`);
+      assert.ok(
+        upstream.offered.bytes - before < 64 * MIB,
+        `${upstream.offered.bytes - before} bytes were taken from the upstream`,
+      );
       const other = session.request({ ':path': '/download?bytes=10' });
       assert.equal((await tallyStream(other)).bytes, 10);
       stream.close(constants.NGHTTP2_CANCEL);
@@ -195,7 +212,12 @@ apis:
 
   describe('Expect: 100-continue', () => {
     it('is answered before the body is sent', async () => {
-      const call = openCall({ port, path: '/upload', method: 'POST', headers: { Expect: '100-continue', 'Content-Length': '5' } });
+      const call = openCall({
+        port,
+        path: '/upload',
+        method: 'POST',
+        headers: { Expect: '100-continue', 'Content-Length': '5' },
+      });
       const reply = replyTo(call);
       call.flushHeaders();
       await once(call, 'continue');
@@ -226,7 +248,8 @@ apis:
     for (const framing of ['length', 'chunked'] as const) {
       it(`is refused (413) and the upstream gets no whole request (${framing})`, async () => {
         const before = upstream.uploads.length;
-        const headers = framing === 'length' ? { 'Content-Length': String(8 * MIB) } : { 'Transfer-Encoding': 'chunked' };
+        const headers =
+          framing === 'length' ? { 'Content-Length': String(8 * MIB) } : { 'Transfer-Encoding': 'chunked' };
         const call = openCall({ port, path: '/small/upload', method: 'POST', headers });
         const replied = replyTo(call);
         void sendFile(call, 8 * MIB).catch(() => undefined);
@@ -234,13 +257,23 @@ apis:
         assert.equal(reply.statusCode, 413);
         assert.equal(JSON.parse(await textOf(reply)).code, 'body-too-large');
         call.destroy();
-        await until('the upstream to see the end', () => upstream.uploads.slice(before).every((upload) => upload.closed));
-        assert.deepEqual(upstream.uploads.slice(before).filter((upload) => upload.complete), []);
+        await until('the upstream to see the end', () =>
+          upstream.uploads.slice(before).every((upload) => upload.closed),
+        );
+        assert.deepEqual(
+          upstream.uploads.slice(before).filter((upload) => upload.complete),
+          [],
+        );
       });
     }
 
     it('of exactly the limit passes', async () => {
-      const call = openCall({ port, path: '/small/upload', method: 'POST', headers: { 'Transfer-Encoding': 'chunked' } });
+      const call = openCall({
+        port,
+        path: '/small/upload',
+        method: 'POST',
+        headers: { 'Transfer-Encoding': 'chunked' },
+      });
       const replied = replyTo(call);
       await sendFile(call, MIB);
       call.end();
@@ -366,12 +399,17 @@ apis:
     for (let connections = 65; Date.now() < end; connections += 1) {
       await gateway.write(config(connections));
       assert.equal((await reload()).ok, true);
-      for (const socket of sockets) assert.equal(String(await say(socket, `after ${connections}`)), `after ${connections}`);
+      for (const socket of sockets)
+        assert.equal(String(await say(socket, `after ${connections}`)), `after ${connections}`);
       await delay(Math.min(500, STREAMS_LIVE_MS / 6));
     }
     assert.equal(broken, undefined);
     const numbers = [...text.matchAll(/^data: event (\d+)$/gm)].map((match) => Number(match[1]));
-    assert.deepEqual(numbers, numbers.map((_, index) => index), 'no event is missing or doubled');
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, index) => index),
+      'no event is missing or doubled',
+    );
     assert.ok(numbers.length > STREAMS_LIVE_MS / 200, `${numbers.length} events`);
     events.destroy();
     for (const socket of sockets) {
@@ -407,7 +445,11 @@ async function say(socket: WebSocket, message: string | Buffer): Promise<unknown
 }
 
 /** Says three things, each only after the one before came back: neither side may wait for the other's end. */
-async function converse(to: Writable, from: Readable | Promise<IncomingMessage>, head: Promise<unknown>): Promise<void> {
+async function converse(
+  to: Writable,
+  from: Readable | Promise<IncomingMessage>,
+  head: Promise<unknown>,
+): Promise<void> {
   to.write('part 0;');
   await head;
   const reply: Readable = await from;
@@ -430,7 +472,10 @@ async function takeEvents(stream: Readable, number: number): Promise<void> {
   for (; taken < number; ) {
     const [part]: string[] = await once(stream, 'data');
     const events = [...(part ?? '').matchAll(/data: event (\d+)\n\n/g)].map((match) => Number(match[1]));
-    assert.deepEqual(events, events.map((_, index) => taken + index));
+    assert.deepEqual(
+      events,
+      events.map((_, index) => taken + index),
+    );
     taken += events.length;
   }
 }

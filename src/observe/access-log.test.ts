@@ -218,11 +218,9 @@ test('no line holds a cookie, a credential, or a token in the path', async () =>
 
 test('a credential is not half shown because a long text was cut within it', async () => {
   const told = answered(500);
-  for (let before = 8160; before < 8200; before += 5) {
-    told.exchange.internalDetail = `${' '.repeat(before)}eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2lnbmF0dXJl`
-      .trimStart()
-      .padStart(before + 10, '.');
-    assert.doesNotMatch((await lineOf(told)).detail, /eyJhb/);
+  for (let before = 1000; before < 1024; before += 1) {
+    told.exchange.internalDetail = `${'.'.repeat(before)}//joe:s3cret-s3cret@host/`;
+    assert.doesNotMatch((await lineOf(told)).detail, /s3/);
   }
 });
 

@@ -108,7 +108,7 @@ export function createMetrics(): Metrics {
     connectionClosed: (listener) => connections.add(listener, -1),
     forgetRoutes(published) {
       const kept = mergeSeries(series.values());
-      if (published !== undefined) removeUnpublished(kept, published);
+      removeUnpublished(kept, published);
       // Under a key of its own: the routes themselves hold on to the configuration before.
       series = new Map([[BEFORE_RELOAD, kept]]);
     },

@@ -105,7 +105,10 @@ apis: [{ name: all, upstream: '${upstream.url}', authenticate: none }]
     const before = upstream.seen.length;
     const reply = await sendRaw({ port }, 'GET  /two HTTP/1.1\r\nHost: localhost\r\n\r\n');
     assert.ok(reply.status === 400 || reply.status === 200, reply.text.slice(0, 200));
-    assert.deepEqual(upstream.seen.slice(before).map((seen) => seen.target), reply.status === 200 ? ['/two'] : []);
+    assert.deepEqual(
+      upstream.seen.slice(before).map((seen) => seen.target),
+      reply.status === 200 ? ['/two'] : [],
+    );
     const three = await sendRaw({ port }, 'GET /two /three HTTP/1.1\r\nHost: localhost\r\n\r\n', { quietMs: 1_500 });
     assert.equal(three.status, 400);
   });

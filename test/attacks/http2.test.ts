@@ -212,7 +212,9 @@ apis:
   }
 
   it('a content-length of 0 with a body: not a byte of it passes', async () => {
-    const { reply, seen } = await ask([...post, ['content-length', '0']], { rest: [dataFrame(1, 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n')] });
+    const { reply, seen } = await ask([...post, ['content-length', '0']], {
+      rest: [dataFrame(1, 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n')],
+    });
     assert.equal(seen?.body ?? '', '');
     assert.ok(upstream.seen.every((each) => each.target !== '/smuggled'));
     assert.ok(reply.broken || reply.status >= 400, `status ${reply.status}`);
@@ -306,7 +308,9 @@ apis:
   }
 
   it('CR LF in the value of a trailer goes nowhere', async () => {
-    const { seen } = await ask(post, { rest: trailers([['x-a', 'b\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n']]) });
+    const { seen } = await ask(post, {
+      rest: trailers([['x-a', 'b\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n']]),
+    });
     assert.ok(!JSON.stringify(seen ?? null).includes('smuggled'));
     assert.ok(upstream.seen.every((each) => each.target !== '/smuggled'));
   });
@@ -394,7 +398,11 @@ apis:
   it('a stream number that goes back is not served', async () => {
     const before = upstream.seen.length;
     const connection = await openHttp2(target);
-    connection.write(headersFrame(9, headerBlock(plain)), headersFrame(5, headerBlock(plain)), headersFrame(11, headerBlock(plain)));
+    connection.write(
+      headersFrame(9, headerBlock(plain)),
+      headersFrame(5, headerBlock(plain)),
+      headersFrame(11, headerBlock(plain)),
+    );
     await connection.reply(11);
     assert.ok(!connection.frames.some((each) => each.stream === 5 && each.type === FRAME.headers));
     assert.ok(upstream.seen.length - before <= 2, 'stream 5 reached the upstream');

@@ -85,7 +85,8 @@ apis:
     slow: 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst',
   };
 
-  const ask = (target: string, ...fields: string[]) => sendRaw({ port }, head(`GET ${target} HTTP/1.1`, ...fields), { quietMs: 4_000 });
+  const ask = (target: string, ...fields: string[]) =>
+    sendRaw({ port }, head(`GET ${target} HTTP/1.1`, ...fields), { quietMs: 4_000 });
 
   for (const script of ['surplus', 'surplus-204', 'surplus-chunked']) {
     it(`${script}: the reply passes, the bytes behind it reach nobody, the connection is not used again`, async () => {

@@ -33,7 +33,10 @@ export async function createTestAuthority(commonName = 'Test CA'): Promise<TestA
     ...validity(),
     keys,
     signingAlgorithm: SIGNATURE,
-    extensions: [new BasicConstraintsExtension(true, 0, true), await SubjectKeyIdentifierExtension.create(keys.publicKey)],
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
   });
   return {
     cert: certificate.toString('pem'),
@@ -54,7 +57,10 @@ export async function createTestAuthority(commonName = 'Test CA'): Promise<TestA
           await AuthorityKeyIdentifierExtension.create(keys.publicKey),
         ],
       });
-      return { cert: issued.toString('pem'), key: KeyObject.from(leaf.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString() };
+      return {
+        cert: issued.toString('pem'),
+        key: KeyObject.from(leaf.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString(),
+      };
     },
   };
 }

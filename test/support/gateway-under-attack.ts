@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestGateway } from './gateway.ts';
+import { residentMemory } from './process-memory.ts';
 import { head, type RawTarget, sendRaw } from './raw-client.ts';
-import { residentMiB } from './resident-memory.ts';
 
 /** The certificate of the development CA a gateway made, for clients to trust. */
 export function devCaOf(gateway: TestGateway): string {
@@ -35,7 +35,7 @@ export async function underAttack(
   attack: () => Promise<void>,
 ): Promise<AttackReport> {
   await assertAlive(gateway, target);
-  const before = residentMiB(gateway.process.pid);
+  const before = residentMemory(gateway.process.pid).now;
   let most = before;
   let served = 0;
   let over = false;
@@ -46,10 +46,10 @@ export async function underAttack(
   while (!over) {
     await assertAlive(gateway, target);
     served += 1;
-    most = Math.max(most, residentMiB(gateway.process.pid));
+    most = Math.max(most, residentMemory(gateway.process.pid).now);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await attacking;
   await assertAlive(gateway, target);
-  return { served, grownBy: Math.max(most, residentMiB(gateway.process.pid)) - before };
+  return { served, grownBy: Math.max(most, residentMemory(gateway.process.pid).now) - before };
 }

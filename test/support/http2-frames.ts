@@ -104,6 +104,7 @@ export class RawHttp2 {
   readonly frames: Frame[] = [];
   closed = false;
   #rest: Buffer = EMPTY;
+  #goneAway = false;
   readonly #ended = new Set<number>();
   readonly #watchers = new Set<() => void>();
 
@@ -118,8 +119,9 @@ export class RawHttp2 {
     });
   }
 
+  /** The other side has said that it is over, or it is. */
   get isOver(): boolean {
-    return this.closed || this.frames.some((each) => each.type === FRAME.goAway);
+    return this.closed || this.#goneAway;
   }
 
   write(...parts: readonly Buffer[]): boolean {
@@ -163,9 +165,8 @@ export class RawHttp2 {
 
   /** What became of a stream. */
   async reply(stream: number, withinMs = 5_000): Promise<Http2Reply> {
-    const own = (): Frame[] => this.frames.filter((each) => each.stream === stream);
     await this.until(() => this.#ended.has(stream) || this.isOver, withinMs);
-    const frames = own();
+    const frames = this.frames.filter((each) => each.stream === stream);
     const head = frames.find((each) => each.type === FRAME.headers);
     const body = Buffer.concat(frames.filter((each) => each.type === FRAME.data).map((each) => each.payload)).toString(
       'latin1',
@@ -183,12 +184,15 @@ export class RawHttp2 {
     while (bytes.length >= 9) {
       const length = bytes.readUIntBE(0, 3);
       if (bytes.length < 9 + length) break;
-      this.frames.push({
+      const one: Frame = {
         type: bytes[3] ?? 0,
         flags: bytes[4] ?? 0,
         stream: bytes.readUInt32BE(5) & 0x7fffffff,
         payload: Buffer.from(bytes.subarray(9, 9 + length)),
-      });
+      };
+      this.frames.push(one);
+      if (isEnd(one)) this.#ended.add(one.stream);
+      if (one.type === FRAME.goAway) this.#goneAway = true;
       bytes = bytes.subarray(9 + length);
     }
     this.#rest = bytes;

@@ -1,5 +1,5 @@
 import { Agent } from 'node:http';
-import { ask, type Answered, type Call } from './http-client.ts';
+import { type Answered, ask, type Call } from './http-client.ts';
 
 export interface Load {
   /** Requests that were answered in full so far. */

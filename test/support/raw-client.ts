@@ -82,18 +82,17 @@ function parseReply(text: string): { status: number; head: string; body: string 
   };
 }
 
-/** Replies with Content-Length that are complete. */
+/** Replies that are complete and say by themselves where they end. */
 function countReplies(text: string): number {
   let count = 0;
   let rest = text;
   for (let end = rest.indexOf('\r\n\r\n'); end >= 0; end = rest.indexOf('\r\n\r\n')) {
-    const length = Number(/\r\ncontent-length: (\d+)/i.exec(rest.slice(0, end))?.[1] ?? Number.NaN);
     const isInterim = /^HTTP\/1\.1 1\d\d/.test(rest);
-    if (Number.isNaN(length) && !isInterim) return count;
-    const whole = end + 4 + (isInterim ? 0 : length);
-    if (rest.length < whole) return count;
+    const isBodiless = isInterim || /^HTTP\/1\.1 [23]04/.test(rest);
+    const length = isBodiless ? 0 : Number(/\r\ncontent-length: (\d+)/i.exec(rest.slice(0, end))?.[1] ?? Number.NaN);
+    if (Number.isNaN(length) || rest.length < end + 4 + length) return count;
     if (!isInterim) count += 1;
-    rest = rest.slice(whole);
+    rest = rest.slice(end + 4 + length);
   }
   return count;
 }

@@ -16,6 +16,8 @@ export interface StreamUpstream {
   readonly uploads: readonly Upload[];
   /** What the socket has taken of the downloads, in total. */
   readonly offered: Tally;
+  /** Requests under way at this moment. */
+  readonly active: number;
   /** Connections open at this moment. */
   connections(): Promise<number>;
   close(): Promise<void>;
@@ -67,21 +69,25 @@ export async function sendFile(to: NodeJS.WritableStream, bytes: number, sent: T
 
 /**
  * An upstream for whatever flows: `/upload` tallies the body, `/download?bytes=` sends a file (`&length` with Content-Length),
- * `/events` sends an event each 50 ms, `/duplex` sends back each part as it comes, `/trailers` sends back trailers, and any path
- * speaks WebSocket and echoes.
+ * `/events` sends an event each 50 ms, `/slow?ms=` answers after that time, `/duplex` sends back each part as it comes,
+ * `/trailers` sends back trailers, and any path speaks WebSocket and echoes.
  */
 export async function startStreamUpstream(): Promise<StreamUpstream> {
   const uploads: Upload[] = [];
   const offered = newTally();
+  let active = 0;
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
+    active += 1;
+    response.on('close', () => {
+      active -= 1;
+    });
     const url = new URL(request.url ?? '', 'http://upstream');
     if (url.pathname === '/upload') return receive(request, response, uploads);
     if (url.pathname === '/download') return void send(response, url.searchParams, offered);
     if (url.pathname === '/events') return sendEvents(response);
     if (url.pathname === '/duplex') return void request.pipe(response.writeHead(200));
     if (url.pathname === '/trailers') return echoTrailers(request, response);
-    if (url.pathname === '/slow')
-      return void setTimeout(() => response.end('at last'), Number(url.searchParams.get('ms')));
+    if (url.pathname === '/slow') return answerLate(response, Number(url.searchParams.get('ms')));
     response.writeHead(404).end();
   });
   const sockets = new WebSocketServer({ server, maxPayload: 64 * 1024 * 1024, autoPong: true });
@@ -98,6 +104,9 @@ export async function startStreamUpstream(): Promise<StreamUpstream> {
     server,
     uploads,
     offered,
+    get active() {
+      return active;
+    },
     connections: () =>
       new Promise((resolve, reject) =>
         server.getConnections((error, number) => (error === null ? resolve(number) : reject(error))),
@@ -158,6 +167,11 @@ function sendEvents(response: ServerResponse): void {
     number += 1;
   }, 50);
   response.on('close', () => clearInterval(timer));
+}
+
+function answerLate(response: ServerResponse, afterMs: number): void {
+  const timer = setTimeout(() => response.end('at last'), afterMs);
+  response.on('close', () => clearTimeout(timer));
 }
 
 function echoTrailers(request: IncomingMessage, response: ServerResponse): void {
