@@ -4,12 +4,12 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, type LogLine, startGateway, type TestGateway } from '../support/gateway.ts';
 import { assertAlive, devCaOf } from '../support/gateway-under-attack.ts';
+import { headerBlock } from '../support/hpack.ts';
 import {
   dataFrame,
   FRAME,
   frame,
   type Http2Target,
-  headerBlock,
   headersFrame,
   openHttp2,
   requestFields,

@@ -3,13 +3,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { underAttack } from '../support/gateway-under-attack.ts';
+import { headerBlock, indexedLiteral } from '../support/hpack.ts';
 import {
   dataFrame,
   FRAME,
   frame,
-  headerBlock,
   headersFrame,
-  indexedLiteral,
   openHttp2,
   openSilent,
   PREFACE,
@@ -73,6 +72,22 @@ describe('attacks by exhaustion over HTTP/2', () => {
     assert.ok(cut, 'it went on to its end');
     const passed = house.reached('/flood') - before;
     assert.ok(passed < 1_000, `${passed} requests reached the upstream`);
+  });
+
+  it('rapid reset at a pace that waits for the gateway each time: cut off all the same', async () => {
+    const before = house.reached('/flood');
+    const cut = await attackHttp2(async (connection) => {
+      for (let round = 0; round < 100 && !connection.isOver; round += 1) {
+        const streams = Array.from({ length: 10 }, (_, at) => (round * 10 + at) * 2 + 1);
+        await connection.send(
+          ...streams.map((stream) => headersFrame(stream, block)),
+          ...streams.map((stream) => resetFrame(stream)),
+        );
+        await connection.roundTrip();
+      }
+      return connection.isOver;
+    });
+    assert.ok(cut, `1,000 resets were taken; ${house.reached('/flood') - before} requests reached the upstream`);
   });
 
   it('a client that resets fewer streams than the burst is served on', async () => {

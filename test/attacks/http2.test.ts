@@ -3,6 +3,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { after, before, describe, it } from 'node:test';
 import { freePort, startGateway, type TestGateway } from '../support/gateway.ts';
 import { assertAlive, devCaOf } from '../support/gateway-under-attack.ts';
+import { headerBlock } from '../support/hpack.ts';
 import {
   dataFrame,
   FLAG,
@@ -10,7 +11,6 @@ import {
   frame,
   type Http2Reply,
   type Http2Target,
-  headerBlock,
   headersFrame,
   openHttp2,
   openSilent,

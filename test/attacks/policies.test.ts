@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { freePort, startGateway, type TestGateway } from '../support/gateway.ts';
 import { devCaOf } from '../support/gateway-under-attack.ts';
-import { type Http2Target, headerBlock, headersFrame, openHttp2, requestFields } from '../support/http2-frames.ts';
+import { headerBlock } from '../support/hpack.ts';
+import { type Http2Target, headersFrame, openHttp2, requestFields } from '../support/http2-frames.ts';
 import { head, type RawReply, sendRaw } from '../support/raw-client.ts';
 import { startUpstream, type TestUpstream } from '../support/upstream.ts';
 
