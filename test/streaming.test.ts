@@ -178,6 +178,23 @@ describe('streaming', { timeout: 120_000 }, () => {
       await until('the connection to be freed', async () => (await stage.activeConnections()) === 0);
     });
 
+    for (const [how, breakOff] of [
+      ['ends the connection', (socket: Socket) => void socket.end()],
+      ['resets the connection', (socket: Socket) => void socket.resetAndDestroy()],
+    ] as const) {
+      it(`in the middle of a chunked upload and ${how} never completes it`, async () => {
+        const before = upstream.uploads.length;
+        const socket = connect(port, '127.0.0.1').on('error', () => {});
+        socket.resume();
+        socket.write('POST /upload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+        await until('the upload to begin', () => upstream.uploads[before]?.bytes === 5);
+        breakOff(socket);
+        await until('the upload to be cut', () => upstream.uploads[before]?.closed);
+        assert.equal(upstream.uploads[before]?.complete, false);
+        await until('the connection to be freed', async () => (await stage.activeConnections()) === 0);
+      });
+    }
+
     it('in the middle of a download frees the upstream', async () => {
       const call = openCall({ port, path: `/download?bytes=${GIB}` });
       call.end();

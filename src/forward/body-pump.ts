@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Exchange } from '../exchange.ts';
 import { isHopByHop } from '../lib/http-fields.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
@@ -50,6 +51,10 @@ export function pumpBody(exchange: Exchange, connection: UpstreamConnection, eve
   }
 
   function finish(): void {
+    if (body !== undefined && wasBrokenOff(body)) {
+      breakOff();
+      return;
+    }
     if (bodyLength !== undefined && exchange.requestBytes < bodyLength) {
       breakOff(new Error('the request body is shorter than it declared'));
       return;
@@ -70,6 +75,14 @@ export function pumpBody(exchange: Exchange, connection: UpstreamConnection, eve
 
   body.on('data', sendChunk).on('end', finish).on('error', breakOff).on('close', breakOff);
   return { drained: () => body.resume(), stop };
+}
+
+/**
+ * Node ends the data of an HTTP/2 stream that was reset, or whose connection is gone, just as it ends a whole one; without a
+ * declared length the upstream would take what had come for all there is. Only END_STREAM says so (RFC 9113 §8.1).
+ */
+function wasBrokenOff(body: Readable): boolean {
+  return 'aborted' in body && body.aborted === true;
 }
 
 const NOTHING_TO_PUMP: BodyPump = { drained: () => {}, stop: () => {} };
