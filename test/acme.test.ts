@@ -21,12 +21,12 @@ import {
 import type { Certificate } from '../src/certificates/certificate-pair.ts';
 import { offersAcmeTls } from '../src/certificates/client-hello.ts';
 import { renewalDue } from '../src/certificates/kept-certificate.ts';
-import { skipBecause, skipUnless } from './support/require-tool.ts';
+import { skipUnless } from './support/require-tool.ts';
 import { reserveWellKnownPorts } from './support/well-known-ports.ts';
 
 // A real ACME server (caddy's acme_server) validates against plain Node servers on loopback. It looks at the ports
 // the RFCs fix, 80 and 443, so this needs leave to bind them.
-const unmet = skipUnless('caddy') || (await unboundPort());
+const unmet = skipUnless('caddy') || (await reserveWellKnownPorts());
 
 describe('ACME against caddy', { skip: unmet, timeout: 60_000 }, () => {
   let caddy: Caddy;
@@ -349,12 +349,6 @@ async function answers(url: string, root: string): Promise<boolean> {
       resolve(reply.statusCode === 200);
     }).on('error', () => resolve(false));
   });
-}
-
-/** Why these tests cannot run here, in words for whoever reads the skip; undefined where they can. */
-/** The ports where an ACME server validates must be free. */
-async function unboundPort(): Promise<false | string> {
-  return await reserveWellKnownPorts();
 }
 
 async function freePort(): Promise<number> {

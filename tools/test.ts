@@ -9,7 +9,13 @@ const root = join(import.meta.dirname, '..');
 /** Node's own `--test` takes minutes to notice what hangs; no test of ours needs as long as this. */
 const TEST_TIMEOUT_MS = 15 * 60_000;
 
-const patterns = ['src/**/*.test.ts', 'examples/**/*.test.ts', 'tools/**/*.test.ts', 'bench/*.test.ts', 'test/**/*.test.ts'];
+const patterns = [
+  'src/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'tools/**/*.test.ts',
+  'bench/*.test.ts',
+  'test/**/*.test.ts',
+];
 
 /**
  * `npm test [-- path… --node-option…]`: says what it found on this machine, then hands over to Node's test runner, whose

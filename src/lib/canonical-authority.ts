@@ -28,7 +28,8 @@ export function canonicalAuthority(raw: string, scheme: 'http' | 'https'): Canon
 function canonicalName(name: string): string | undefined {
   const bare = name.endsWith('.') ? name.slice(0, -1) : name;
   // A second trailing dot is refused: kept, it would make `a.` out of `a..`, another spelling of `a`.
-  if (bare === '' || bare.length > 253 || bare.startsWith('.') || bare.endsWith('.') || bare.includes('..')) return undefined;
+  if (bare === '' || bare.length > 253 || bare.startsWith('.') || bare.endsWith('.') || bare.includes('..'))
+    return undefined;
   return bare.toLowerCase();
 }
 
