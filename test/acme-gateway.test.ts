@@ -8,19 +8,15 @@ import { connect as connectTls } from 'node:tls';
 import { type AcmeServer, startAcmeServer } from './support/acme-server.ts';
 import { freePort, startGateway, type TestGateway } from './support/gateway.ts';
 import { ask } from './support/http-client.ts';
-import { skipBecause, skipUnless } from './support/require-tool.ts';
+import { skipUnless } from './support/require-tool.ts';
 import { until } from './support/until.ts';
 import { startUpstream, type TestUpstream } from './support/upstream.ts';
 import { reserveWellKnownPorts } from './support/well-known-ports.ts';
 
 /** The whole gateway gets its certificate from a real ACME server, on the ports the RFCs fix: it needs leave to bind them. */
-const noCaddy = skipUnless('caddy');
-const noPorts = noCaddy === false ? await reserveWellKnownPorts() : undefined;
+const unmet = skipUnless('caddy') || (await reserveWellKnownPorts());
 
-describe('a certificate from ACME', {
-  skip: noCaddy || (noPorts !== undefined && skipBecause(noPorts)),
-  timeout: 90_000,
-}, () => {
+describe('a certificate from ACME', { skip: unmet, timeout: 90_000 }, () => {
   let acme: AcmeServer;
   let upstream: TestUpstream;
   let home: string;

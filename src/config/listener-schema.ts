@@ -107,8 +107,3 @@ export const listenerSchema = z.strictObject({
 });
 
 export type ListenerConfig = Readonly<z.output<typeof listenerSchema>>;
-/** Undefined fields of it mean what the schema says; with neither certificates nor `acme` the local development CA serves. */
-export type ListenerTlsConfig = Exclude<ListenerConfig['tls'], 'none'>;
-export type AcmeConfig = NonNullable<ListenerTlsConfig['acme']>;
-/** Durations in milliseconds, sizes in bytes. */
-export type ListenerLimits = ListenerConfig['limits'];

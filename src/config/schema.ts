@@ -6,11 +6,9 @@ import { filePathOption } from './option-types.ts';
 import { type LogConfig, logSchema, type TracingConfig, tracingSchema } from './telemetry-schema.ts';
 import { type UpstreamConfig, upstreamSchema } from './upstream-schema.ts';
 
-export type { PolicySettings } from './api-schema.ts';
-export type { AcmeConfig, ListenerConfig, ListenerLimits, ListenerTlsConfig } from './listener-schema.ts';
-export type { RouteMatch } from './path-syntax.ts';
+export type { ListenerConfig } from './listener-schema.ts';
 export type { LogConfig, TracingConfig } from './telemetry-schema.ts';
-export type { UpstreamConfig, UpstreamTlsConfig } from './upstream-schema.ts';
+export type { UpstreamConfig } from './upstream-schema.ts';
 
 /** The whole configuration file. Every object in it is strict, every option has a description. */
 export function gatewaySchema(known: KnownPolicies) {

@@ -7,7 +7,7 @@ const timeouts = z.strictObject({
   head: durationOption().prefault('30s').describe('Time from the end of the request to the head of the response.'),
   idle: durationOption()
     .prefault('60s')
-    .describe('Longest pause in a response body, and how long an unused connection is kept.'),
+    .describe('Longest pause in a response body; event streams may pause for as long as they like.'),
 });
 
 const tls = z.strictObject({
@@ -33,4 +33,3 @@ export const upstreamSchema = z.strictObject({
 
 /** Timeouts in milliseconds; file paths absolute once loaded. */
 export type UpstreamConfig = Readonly<z.output<typeof upstreamSchema>>;
-export type UpstreamTlsConfig = NonNullable<UpstreamConfig['tls']>;

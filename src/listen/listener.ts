@@ -3,11 +3,9 @@ import { Port } from './port.ts';
 import { type RedirectState, redirectHandlers } from './redirect.ts';
 
 export type {
-  AcmeChallengeCertificate,
   ListenerHandlers,
   ListenerLimits,
   ListenerOptions,
-  RedirectOptions,
   TlsMaterial,
 } from './listener-options.ts';
 

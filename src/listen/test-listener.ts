@@ -112,6 +112,12 @@ export class TestListener implements AsyncDisposable {
   }
 }
 
+/** What a listener with this road answers until it closes the connection. */
+export async function answerOf(request: string, answer: (exchange: Exchange) => void | Promise<void>): Promise<string> {
+  await using test = await TestListener.start({}, answer);
+  return await test.send(request);
+}
+
 export function echoTarget(exchange: Exchange): void {
   reply(exchange, 200, [], exchange.target.path);
 }
@@ -159,6 +165,17 @@ export async function readUntil(socket: Socket, pattern: RegExp): Promise<string
     clearTimeout(timer);
     socket.off('data', take).off('close', closed);
   }
+}
+
+/** Whether a connection is served rather than cut at once. */
+export async function isServed(test: TestListener): Promise<boolean> {
+  const socket = await test.connect();
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  const served = await Promise.race([
+    once(socket, 'data').then(() => true),
+    once(socket, 'close').then(() => false),
+  ]).catch(() => false);
+  return served;
 }
 
 export function statusOf(text: string): number {
