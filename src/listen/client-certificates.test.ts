@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { type ConnectionOptions, connect } from 'node:tls';
-import type { TlsMaterial } from './listener.ts';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import type { TlsMaterial } from './listener-options.ts';
 import { listenerOptions, makeCa, readAll, statusOf, type TestCa, TestListener, tlsMaterial } from './test-listener.ts';
 
 const REQUEST = 'GET /x HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import type { Exchange } from '../exchange.ts';
 import { answerOf, readAll, readUntil, reply, statusOf, TestListener, until } from './test-listener.ts';
@@ -258,7 +259,7 @@ describe('the body of a request over HTTP/1.1', () => {
 
   it('that is refused may be sent to its end without a reset, though the connection ends', async () => {
     await using test = await TestListener.start({}, (exchange) => reply(exchange, 413, [], 'too large'));
-    const socket = await test.connect();
+    const socket = connect({ port: test.port, host: '127.0.0.1', allowHalfOpen: true });
     const errors: Error[] = [];
     socket.on('error', (error) => errors.push(error));
     socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
@@ -267,6 +268,7 @@ describe('the body of a request over HTTP/1.1', () => {
       socket.write(Buffer.alloc(10_000));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    socket.end();
     await readAll(socket);
     assert.deepEqual(errors, []);
   });

@@ -4,7 +4,7 @@ import { constants } from 'node:http2';
 import { before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { Exchange } from '../exchange.ts';
-import type { TlsMaterial } from './listener.ts';
+import type { TlsMaterial } from './listener-options.ts';
 import {
   Client,
   CONTINUATION,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { constants, type OutgoingHttpHeaders } from 'node:http2';
 import { after, before, describe, it } from 'node:test';
 import type { Exchange } from '../exchange.ts';
-import type { TlsMaterial } from './listener.ts';
+import type { TlsMaterial } from './listener-options.ts';
 import { Client, DATA, END_STREAM, GOAWAY, HEADERS, RawClient, RST_STREAM, requestWith } from './test-http2.ts';
 import { echoTarget, makeCa, reply, TestListener, type TestOptions, tlsMaterial, until } from './test-listener.ts';
 

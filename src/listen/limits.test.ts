@@ -4,16 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { Exchange } from '../exchange.ts';
 import { openListener } from './listener.ts';
-import {
-  echoTarget,
-  listenerOptions,
-  readAll,
-  readUntil,
-  reply,
-  statusOf,
-  TestListener,
-  until,
-} from './test-listener.ts';
+import { echoTarget, isServed, listenerOptions, readAll, readUntil, TestListener, until } from './test-listener.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 

@@ -2,13 +2,6 @@ import type { ListenerHandlers, ListenerOptions, PortOptions, RedirectOptions } 
 import { Port } from './port.ts';
 import { type RedirectState, redirectHandlers } from './redirect.ts';
 
-export type {
-  ListenerHandlers,
-  ListenerLimits,
-  ListenerOptions,
-  TlsMaterial,
-} from './listener-options.ts';
-
 /** An open listener. */
 export interface Listener {
   readonly name: string;

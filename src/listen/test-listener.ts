@@ -4,14 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { createAuthority, issueCertificate } from '../certificates/issue-certificate.ts';
 import type { Exchange } from '../exchange.ts';
 import { refuse } from '../respond/refuse.ts';
-import {
-  type Listener,
-  type ListenerHandlers,
-  type ListenerLimits,
-  type ListenerOptions,
-  openListener,
-  type TlsMaterial,
-} from './listener.ts';
+import { type Listener, openListener } from './listener.ts';
+import type { ListenerHandlers, ListenerLimits, ListenerOptions, TlsMaterial } from './listener-options.ts';
 
 // Test support: listeners with generous defaults, and clients that write bytes by hand.
 

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { connect } from 'node:tls';
-import type { TlsMaterial } from './listener.ts';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import type { TlsMaterial } from './listener-options.ts';
 import {
   listenerOptions,
   makeCa,
