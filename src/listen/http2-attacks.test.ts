@@ -158,7 +158,7 @@ describe('HTTP/2 under attack (attacks 24 and 25)', () => {
   });
 
   it('an idle session is ended, and one that never says anything', async () => {
-    await using test = await start({ limits: { idleTimeout: 150 } });
+    await using test = await start({ limits: { idleTimeout: 150, headerTimeout: 150 } });
     using client = new Client(test);
     assert.equal((await client.fetch()).status, 200);
     await until(() => test.connections === 0);

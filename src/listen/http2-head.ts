@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import { Problem } from '../errors/problem.ts';
 import type { RequestHead, Wire } from '../exchange.ts';
@@ -25,6 +26,8 @@ export function readHttp2Head(raw: string[], facts: StreamFacts, wire: Wire, arr
   const { method, path } = pseudo;
   if (method === 'TRACE' || method === 'CONNECT') return NOT_OFFERED;
   if (method === undefined || path === undefined || pseudo.scheme === undefined) return INCOMPLETE;
+  // HTTP/2 leaves the choice of any token; what HTTP/1.1 would refuse is refused here too, for upstreams speak that.
+  if (!KNOWN_METHODS.has(method)) return UNKNOWN_METHOD;
   // A request for `http` that came over TLS would be matched as something it is not.
   if (pseudo.scheme !== (connection.tls === undefined ? 'http' : 'https')) return OTHER_SCHEME;
 
@@ -135,6 +138,9 @@ const TOO_LARGE = new Problem('headers-too-large', {
   detail: 'The request head has more bytes than this listener takes.',
 });
 const NOT_OFFERED = new Problem('not-implemented', { detail: 'CONNECT and TRACE are not offered here.' });
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
+
+const UNKNOWN_METHOD = new Problem('not-implemented', { detail: 'The request method is not known.' });
 const INCOMPLETE = new Problem('bad-request', { detail: 'One of :method, :scheme and :path is missing.' });
 const OTHER_SCHEME = new Problem('bad-request', { detail: 'The :scheme is not that of the connection.' });
 const OTHER_HOST = new Problem('ambiguous-host', { detail: 'The :authority and the Host field name different hosts.' });

@@ -126,6 +126,7 @@ describe('a request over HTTP/2', () => {
     [431, 'too many fields',              Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`x-${at}`, 'a']))],
     [431, 'a head that is too large',     { 'x-a': 'b'.repeat(4090) }],
     [501, 'TRACE',                        { ':method': 'TRACE' }],
+    [501, 'an unknown method',            { ':method': 'FROBNICATE' }],
   ];
   for (const [status, why, headers] of refused) {
     it(`with ${why} → ${status}`, async () => {

@@ -133,7 +133,9 @@ class Http2Connection implements Session {
     }
     if (this.#streams.size === 0) {
       if (this.#idleSince < 0) this.#idleSince = now;
-      const allowed = this.#post.limits.idleTimeout;
+      // nghttp2 does not tell of a head that has begun, so the first one counts from the start of the connection.
+      const { idleTimeout, headerTimeout } = this.#post.limits;
+      const allowed = this.#connection.requests === 0 ? headerTimeout : idleTimeout;
       // A client that does not take the GOAWAY has nothing to wait for.
       if (now - this.#idleSince >= allowed + GOAWAY_GRACE) this.#connection.cut();
       else if (now - this.#idleSince >= allowed) this.drain();

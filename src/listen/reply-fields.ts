@@ -45,7 +45,7 @@ export function replyTrailers(trailers: readonly string[] | undefined): readonly
 }
 
 /** A reply that cannot be written as it is. Nothing of it has been sent, so another may take its place. */
-export class InvalidReply extends Error {
+class InvalidReply extends Error {
   readonly code = 'ERR_INVALID_REPLY';
 
   constructor(what: string) {

@@ -9,7 +9,7 @@ import type { ListenerHandlers, ListenerLimits, ListenerOptions, TlsMaterial } f
 
 // Test support: listeners with generous defaults, and clients that write bytes by hand.
 
-export const LIMITS: ListenerLimits = {
+const LIMITS: ListenerLimits = {
   headerBytes: 16_384,
   headerCount: 100,
   targetBytes: 8192,

@@ -182,12 +182,6 @@ function readFault(error: Error): string | undefined {
   const code = 'code' in error ? String(error.code) : '';
   if (!code.startsWith('HPE_') || code === 'HPE_INVALID_EOF_STATE') return undefined;
   const bytes = 'rawPacket' in error && Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString('latin1') : '';
-  // HTTP/2 leaves clients the choice of any token as method, and Node's server knows a list of them only.
-  if (
-    code === 'HPE_INVALID_METHOD' &&
-    /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ \/(?:fuzz|after)\S* HTTP\/1\.1\r\nHost: 127\.0\.0\.1:\d+\r\n/.test(bytes)
-  )
-    return undefined;
   return `${code}: ${error.message} in ${JSON.stringify(bytes.slice(0, 300))}`;
 }
 
