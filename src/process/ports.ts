@@ -18,13 +18,27 @@ export async function fixPorts(
   for (const listener of config.listeners) {
     for (const address of addressesOf(listener))
       if (address.port !== 0 && !held.has(address.port)) await tryToBind(listener, address);
-    const known = before?.ports.get(listener.name);
-    const port =
-      listener.address.port !== 0 ? listener.address.port : (known ?? (await tryToBind(listener, listener.address)));
+    const port = await fixedPort(listener, listener.address, before?.ports.get(listener.name));
     ports.set(listener.name, port);
-    listeners.push({ ...listener, address: { ...listener.address, port } });
+    const redirect = listener.redirectHttpFrom;
+    if (redirect === undefined) {
+      listeners.push({ ...listener, address: { ...listener.address, port } });
+      continue;
+    }
+    const redirectName = `${listener.name} redirect`;
+    const redirectPort = await fixedPort(listener, redirect, before?.ports.get(redirectName));
+    ports.set(redirectName, redirectPort);
+    listeners.push({
+      ...listener,
+      address: { ...listener.address, port },
+      redirectHttpFrom: { ...redirect, port: redirectPort },
+    });
   }
   return { config: { ...config, listeners }, ports };
+}
+
+async function fixedPort(listener: ListenerConfig, asked: Address, known: number | undefined): Promise<number> {
+  return asked.port !== 0 ? asked.port : (known ?? (await tryToBind(listener, asked)));
 }
 
 type Address = ListenerConfig['address'];

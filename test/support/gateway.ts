@@ -132,15 +132,33 @@ export interface StartOptions {
   readonly fileName?: string;
 }
 
-/** A port nothing listens on at this moment. */
+/**
+ * A port nothing listens on, and that no other test file was or will be given while this one runs: between the choice and the
+ * gateway's bind another could be given it too, and two gateways share a port without a word (SO_REUSEPORT).
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const isOurs = await reserve(address.port);
+    server.close();
+    await once(server, 'close');
+    if (isOurs) return address.port;
+  }
+}
+
+/** Puts a mark on a port that the system takes away with this process: a socket without a file (unix(7), abstract). */
+async function reserve(port: number): Promise<boolean> {
+  const mark = createServer().listen(`\0sallyport-tests-port-${port}`).unref();
+  try {
+    await once(mark, 'listening');
+    return true;
+  } catch (error) {
+    // Systems without such sockets go without the mark.
+    return !(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE');
+  }
 }
 
 function parseLine(line: string): LogLine {
