@@ -15,6 +15,7 @@ export interface ListenerOptions {
   readonly reusePort: boolean;
   /** Undefined: plain text. */
   readonly tls: TlsMaterial | undefined;
+  /** Undefined: the listener serves. */
   readonly redirect: RedirectOptions | undefined;
   /** CIDR blocks that may connect; empty means all. */
   readonly allow: readonly string[];
@@ -27,13 +28,8 @@ export interface ListenerOptions {
   readonly limits: ListenerLimits;
 }
 
-/** What one bound port needs; a listener has one or, with a redirect, two. */
-export type PortOptions = Omit<ListenerOptions, 'redirect'>;
-
-/** A plain port beside a TLS one that sends browsers there. */
+/** A plain port that sends browsers to the TLS listener beside it, and serves nothing else. */
 export interface RedirectOptions {
-  readonly host: string;
-  readonly port: number;
   readonly httpsPort: number;
   /** Answers to http-01 challenges under way (RFC 8555 §8.3): token → key authorization. */
   readonly challenges: ReadonlyMap<string, string>;

@@ -1,4 +1,4 @@
-import type { ListenerHandlers, ListenerOptions, PortOptions, RedirectOptions } from './listener-options.ts';
+import type { ListenerHandlers, ListenerOptions } from './listener-options.ts';
 import { Port } from './port.ts';
 import { type RedirectState, redirectHandlers } from './redirect.ts';
 
@@ -7,11 +7,9 @@ export interface Listener {
   readonly name: string;
   /** The port that was bound; differs from the one asked for where that was 0. */
   readonly port: number;
-  /** The port that redirects here, if there is one. */
-  readonly redirectPort: number | undefined;
   /**
    * Puts other TLS material, limits and address lists into force for new connections, and limits for old ones too; none is
-   * dropped. Address and exposure cannot change, nor whether there is TLS or a redirect. Throws where the options cannot be
+   * dropped. Address and exposure cannot change, nor whether it speaks TLS or redirects. Throws where the options cannot be
    * used, and then has changed nothing.
    */
   update(options: ListenerOptions): void;
@@ -21,52 +19,24 @@ export interface Listener {
   close(): void;
 }
 
-/** Binds the address and begins to serve. Rejects where the address, the TLS material or an address block cannot be used. */
+/** Binds the address and begins to serve, or to redirect. Rejects where the address, the TLS material or an address block cannot be used. */
 export async function openListener(options: ListenerOptions, handlers: ListenerHandlers): Promise<Listener> {
-  const main = new Port(options, handlers);
-  let redirect: { readonly port: Port; readonly state: RedirectState } | undefined;
+  const redirect: RedirectState | undefined = options.redirect && { options: options.redirect };
+  const port = new Port(options, redirect === undefined ? handlers : redirectHandlers(redirect, handlers));
   try {
-    await main.listen(options);
-    if (options.redirect !== undefined) redirect = await openRedirect(options, options.redirect, handlers);
-  } catch (error) {
-    main.close();
-    throw error;
-  }
-
-  return {
-    name: options.name,
-    port: main.number,
-    redirectPort: redirect?.port.number,
-    update(next): void {
-      main.update(next);
-      if (redirect === undefined || next.redirect === undefined) return;
-      redirect.port.update(redirectPortOptions(next, next.redirect));
-      redirect.state.options = next.redirect;
-    },
-    async drain(deadline): Promise<void> {
-      await Promise.all([main.drain(deadline), redirect?.port.drain(deadline)]);
-    },
-    close(): void {
-      main.close();
-      redirect?.port.close();
-    },
-  };
-}
-
-async function openRedirect(options: ListenerOptions, redirect: RedirectOptions, handlers: ListenerHandlers) {
-  const state: RedirectState = { options: redirect };
-  const portOptions = redirectPortOptions(options, redirect);
-  const port = new Port(portOptions, redirectHandlers(state, handlers));
-  try {
-    await port.listen(portOptions);
+    await port.listen(options);
   } catch (error) {
     port.close();
     throw error;
   }
-  return { port, state };
-}
-
-/** The same lists and limits, in plain text. */
-function redirectPortOptions(options: ListenerOptions, redirect: RedirectOptions): PortOptions {
-  return { ...options, host: redirect.host, port: redirect.port, tls: undefined };
+  return {
+    name: options.name,
+    port: port.number,
+    update(next): void {
+      port.update(next);
+      if (redirect !== undefined && next.redirect !== undefined) redirect.options = next.redirect;
+    },
+    drain: (deadline) => port.drain(deadline),
+    close: () => port.close(),
+  };
 }

@@ -7,7 +7,7 @@ import { ConnectionRegister } from './connection-limits.ts';
 import { readFirstBytes } from './first-bytes.ts';
 import { createHttp1, type Http1 } from './http1.ts';
 import { adoptHttp2 } from './http2.ts';
-import type { ListenerHandlers, ListenerLimits, PortOptions } from './listener-options.ts';
+import type { ListenerHandlers, ListenerLimits, ListenerOptions } from './listener-options.ts';
 import { Post } from './post.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 import { createTlsFront, type TlsFront } from './tls.ts';
@@ -23,7 +23,7 @@ export class Port {
   #onEmpty: (() => void) | undefined;
 
   /** Throws where TLS material or an address block cannot be used. */
-  constructor(options: PortOptions, handlers: ListenerHandlers) {
+  constructor(options: ListenerOptions, handlers: ListenerHandlers) {
     this.#post = new Post(options, handlers);
     this.#tls = this.#createTls(options);
     const interval = sweepInterval(options.limits);
@@ -39,7 +39,7 @@ export class Port {
   }
 
   /** Rejects where the address is taken or not to be had. */
-  listen(options: PortOptions): Promise<void> {
+  listen(options: ListenerOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const { host, port, backlog = 4096, reusePort } = options;
       this.#server.once('error', reject);
@@ -58,7 +58,7 @@ export class Port {
   }
 
   /** Throws where TLS material or an address block cannot be used, and then has changed nothing. */
-  update(options: PortOptions): void {
+  update(options: ListenerOptions): void {
     const tls = this.#createTls(options);
     this.#post.update(options);
     this.#tls = tls;
@@ -100,7 +100,7 @@ export class Port {
     for (const connection of this.#register.connections) connection.cut();
   }
 
-  #createTls({ tls, name, limits }: PortOptions): TlsFront | undefined {
+  #createTls({ tls, name, limits }: ListenerOptions): TlsFront | undefined {
     if (tls === undefined) return undefined;
     return createTlsFront(tls, {
       listener: name,

@@ -1,6 +1,6 @@
 import type { ListenerFacts } from '../exchange.ts';
 import { type CidrMatcher, compileCidrs } from '../lib/cidr.ts';
-import type { ListenerHandlers, ListenerLimits, PortOptions } from './listener-options.ts';
+import type { ListenerHandlers, ListenerLimits, ListenerOptions } from './listener-options.ts';
 
 /** What all connections of a listener share. An update changes it in place: it holds for whatever comes next on any connection. */
 export class Post {
@@ -14,7 +14,7 @@ export class Post {
   /** Replies carry `Connection: close` and nothing new is begun. */
   draining = false;
 
-  constructor(options: PortOptions, handlers: ListenerHandlers) {
+  constructor(options: ListenerOptions, handlers: ListenerHandlers) {
     this.facts = { name: options.name, exposure: options.exposure };
     this.handlers = handlers;
     this.limits = options.limits;
@@ -24,7 +24,7 @@ export class Post {
   }
 
   /** Throws where a block is none, and then has changed nothing. */
-  update(options: PortOptions): void {
+  update(options: ListenerOptions): void {
     const isTrustedProxy = compileCidrs(options.trustedProxies);
     const isPermitted = permission(options);
     this.speaksProxyProtocol = proxyPeers(options);
@@ -34,7 +34,7 @@ export class Post {
   }
 }
 
-function permission(options: PortOptions): CidrMatcher {
+function permission(options: ListenerOptions): CidrMatcher {
   const denied = compileCidrs(options.deny);
   const allowed = options.allow.length === 0 ? anybody : compileCidrs(options.allow);
   return (address) => !denied(address) && allowed(address);
@@ -44,6 +44,6 @@ function anybody(): boolean {
   return true;
 }
 
-function proxyPeers(options: PortOptions): CidrMatcher | undefined {
+function proxyPeers(options: ListenerOptions): CidrMatcher | undefined {
   return options.proxyProtocol === undefined ? undefined : compileCidrs(options.proxyProtocol.trusted);
 }

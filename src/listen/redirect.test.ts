@@ -1,31 +1,19 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import {
-  listenerOptions,
-  makeCa,
-  readAll,
-  statusOf,
-  TestListener,
-  type TestOptions,
-  tlsMaterial,
-} from './test-listener.ts';
+import { listenerOptions, readAll, statusOf, TestListener, type TestOptions } from './test-listener.ts';
 
 describe('the port that redirects to HTTPS', () => {
   let test: TestListener;
   let options: TestOptions;
   before(async () => {
-    const ca = await makeCa();
-    options = {
-      tls: tlsMaterial([await ca.issue('a.example')]),
-      redirect: { host: '127.0.0.1', port: 0, httpsPort: 8443, challenges: new Map() },
-    };
+    options = { redirect: { httpsPort: 8443, challenges: new Map() } };
     test = await TestListener.start(options);
   });
   after(() => test[Symbol.asyncDispose]());
 
   async function send(request: string): Promise<string> {
-    const socket = connect(test.listener.redirectPort ?? 0, '127.0.0.1');
+    const socket = connect(test.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(`${request}\r\nConnection: close\r\n\r\n`);
     return await readAll(socket);

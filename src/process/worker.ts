@@ -87,8 +87,7 @@ class DataPlane {
         begin: observers.begin,
         done: observers.done,
       });
-      for (const listener of config.listeners) {
-        const options = listenerOptions(listener, blueprint);
+      for (const options of socketsOf(blueprint)) {
         if (!this.#isOpen(options)) opened.set(options.name, await this.#open(options, gateway, observers));
       }
       this.#prepared = { blueprint, gateway, observers, opened };
@@ -105,8 +104,7 @@ class DataPlane {
     if (prepared === undefined || prepared.gateway.generation !== generation) return;
     const { blueprint, gateway, observers, opened } = prepared;
     const posts = new Map<string, Post>();
-    for (const listener of blueprint.config.listeners) {
-      const options = listenerOptions(listener, blueprint);
+    for (const options of socketsOf(blueprint)) {
       const post = opened.get(options.name) ?? this.#posts.get(options.name);
       if (post === undefined) throw new Error(`listener ${options.name} was not prepared`);
       post.gateway = gateway;
@@ -144,11 +142,11 @@ class DataPlane {
   #answerChallenges(challenges: Challenges): void {
     if (this.#blueprint === undefined) return;
     this.#blueprint = { ...this.#blueprint, challenges };
-    for (const listener of this.#blueprint.config.listeners) {
-      const post = this.#posts.get(listener.name);
+    for (const options of socketsOf(this.#blueprint)) {
+      const post = this.#posts.get(options.name);
       if (post === undefined) continue;
-      post.options = listenerOptions(listener, this.#blueprint);
-      post.listener.update(post.options);
+      post.options = options;
+      post.listener.update(options);
     }
   }
 
@@ -178,10 +176,24 @@ function sameSockets(a: ListenerOptions, b: ListenerOptions): boolean {
     a.host === b.host &&
     a.port === b.port &&
     a.exposure === b.exposure &&
-    (a.tls === undefined) === (b.tls === undefined) &&
-    a.redirect?.host === b.redirect?.host &&
-    a.redirect?.port === b.redirect?.port
+    (a.tls === undefined) === (b.tls === undefined)
   );
+}
+
+/** Every socket a configuration asks for: its listeners, and the redirecting ports beside them. */
+function socketsOf(blueprint: Blueprint<GatewayConfig>): ListenerOptions[] {
+  return blueprint.config.listeners.flatMap((listener) => {
+    const own = listenerOptions(listener, blueprint);
+    const redirect = listener.redirectHttpFrom;
+    if (redirect === undefined) return [own];
+    const challenges = new Map(Object.entries(blueprint.challenges.http));
+    // No listener's name has a space.
+    const name = `${listener.name} redirect`;
+    return [
+      own,
+      { ...own, ...redirect, name, tls: undefined, redirect: { httpsPort: listener.address.port, challenges } },
+    ];
+  });
 }
 
 function listenerOptions(listener: ListenerConfig, blueprint: Blueprint<GatewayConfig>): ListenerOptions {
@@ -195,14 +207,7 @@ function listenerOptions(listener: ListenerConfig, blueprint: Blueprint<GatewayC
     reusePort: true,
     tls:
       material === undefined ? undefined : { ...material, acmeAlpn: challenges.alpn, ticketKeys: blueprint.ticketKeys },
-    redirect:
-      listener.redirectHttpFrom === undefined
-        ? undefined
-        : {
-            ...listener.redirectHttpFrom,
-            httpsPort: listener.address.port,
-            challenges: new Map(Object.entries(challenges.http)),
-          },
+    redirect: undefined,
     allow: listener.allow,
     deny: listener.deny,
     trustedProxies: listener.trustedProxies,
