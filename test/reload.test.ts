@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { Agent as TlsAgent } from 'node:https';
+import { Agent as SecureAgent, Agent as TlsAgent } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -231,6 +231,33 @@ apis:
     assert.equal(await textOf(await replied), 'at last');
     assert.equal(await markerInForce(), '362');
     await slow.close();
+  });
+
+  it('a redirecting port comes and goes, and the listener beside it drops nobody', async () => {
+    const secure = await freePort();
+    const plain = await freePort();
+    const listeners = (redirect: string) => `  - { name: secure, address: 127.0.0.1:${secure}${redirect} }`;
+    await gateway.write(marked(365, { listeners: listeners('') }));
+    assert.deepEqual((await reload()).faults, []);
+    const ca = await readFile(join(gateway.directory, '.sallyport', 'dev-ca', 'ca.pem'), 'utf8');
+    const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, ca });
+    const first = openCall({ port: secure, ca, agent });
+    first.end();
+    await textOf(await replyTo(first));
+
+    for (let round = 0; round < 5; round += 1) {
+      await gateway.write(marked(366, { listeners: listeners(`, redirectHttpFrom: 127.0.0.1:${plain}`) }));
+      assert.deepEqual((await reload()).faults, []);
+      assert.equal((await ask({ port: plain })).status, 308);
+      await gateway.write(marked(367, { listeners: listeners('') }));
+      assert.deepEqual((await reload()).faults, []);
+      await assert.rejects(ask({ port: plain }), { code: 'ECONNREFUSED' });
+    }
+    const last = openCall({ port: secure, ca, agent });
+    last.end();
+    assert.equal((await replyTo(last)).statusCode, 200);
+    assert.ok(last.reusedSocket, 'the connection was closed');
+    agent.destroy();
   });
 
   it('a listener can move to another port', async () => {

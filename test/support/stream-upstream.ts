@@ -32,7 +32,7 @@ export interface Upload extends Tally {
 const BLOCK_BYTES = 256 * 1024;
 
 /** The blocks of a made-up file: each differs from the others, so that a lost, doubled or swapped one shows in the checksum. */
-export function* fileBlocks(bytes: number): Generator<Buffer> {
+function* fileBlocks(bytes: number): Generator<Buffer> {
   let left = bytes;
   for (let number = 0; left > 0; number += 1) {
     const block = Buffer.alloc(Math.min(BLOCK_BYTES, left), PATTERN);
