@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
+import { ConfigRefused } from '../process/config-refused.ts';
 import { AlreadyRunning } from '../process/control-socket.ts';
-import { ConfigRefused, type RunningGateway, startSupervisor } from '../process/supervisor.ts';
+import { type RunningGateway, startSupervisor } from '../process/supervisor.ts';
 import { type CommonOptions, type ExitCode, exitCodes, type ProgramFacts } from './output.ts';
 
 /** Runs the gateway until SIGTERM or SIGINT; SIGHUP loads the file again. A second SIGINT does not wait for requests in flight. */

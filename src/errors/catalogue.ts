@@ -15,7 +15,6 @@ export const catalogue = {
   'target-too-long':        { status: 414, blame: 'client',   retryable: false, title: 'The request target is too long' },
   'unsupported-encoding':   { status: 415, blame: 'client',   retryable: false, title: 'The content coding of the request is not supported' },
   'expectation-failed':     { status: 417, blame: 'client',   retryable: false, title: 'The expectation cannot be met' },
-  'misdirected-request':    { status: 421, blame: 'client',   retryable: true,  title: 'This connection does not serve that host' },
   'https-required':         { status: 403, blame: 'client',   retryable: false, title: 'This service is reached over HTTPS only' },
   'headers-too-large':      { status: 431, blame: 'client',   retryable: false, title: 'The request header fields are too large' },
   'internal-error':         { status: 500, blame: 'gateway',  retryable: false, title: 'The gateway met an unexpected condition' },
@@ -23,7 +22,6 @@ export const catalogue = {
   'bad-gateway':            { status: 502, blame: 'upstream', retryable: true,  title: 'The service behind the gateway gave no usable answer' },
   'upstream-error':         { status: 502, blame: 'upstream', retryable: true,  title: 'The service behind the gateway failed' },
   'upstream-unavailable':   { status: 503, blame: 'upstream', retryable: true,  title: 'The service behind the gateway cannot be reached' },
-  'shutting-down':          { status: 503, blame: 'gateway',  retryable: true,  title: 'This gateway is shutting down' },
   'upstream-timeout':       { status: 504, blame: 'upstream', retryable: true,  title: 'The service behind the gateway took too long to answer' },
 } as const satisfies Record<string, CatalogueEntry>;
 

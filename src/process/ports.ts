@@ -2,6 +2,9 @@ import { createServer } from 'node:net';
 import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
 import { formatSocketAddress } from '../lib/network-address.ts';
 
+/** Whether several threads can bind one port (SO_REUSEPORT with balancing: Linux). Elsewhere there is one worker. */
+export const canSharePorts = process.platform === 'linux';
+
 /**
  * Gives listeners that ask for port 0 a number that all workers can share, and keeps it over reloads. Rejects where an address
  * that `before` does not hold cannot be bound: the workers share their ports (SO_REUSEPORT), so a second gateway of the same

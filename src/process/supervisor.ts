@@ -5,11 +5,12 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { createControlMetrics } from '../observe/control-metrics.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { CertificateStore, newTicketKeys } from './certificate-store.ts';
+import { ConfigRefused, refuseFixedChanges } from './config-refused.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
 import { type InternalAppServer, serveInternalApps } from './internal-apps.ts';
 import type { Blueprint, Materials } from './messages.ts';
-import { fixPorts } from './ports.ts';
+import { canSharePorts, fixPorts } from './ports.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface SupervisorOptions {
@@ -31,16 +32,6 @@ export interface RunningGateway {
   reload(): Promise<ReloadOutcome>;
   /** Lets requests in flight finish within the configured drain time, then ends everything. */
   stop(): Promise<void>;
-}
-
-/** The file does not load; `faults` are printable lines. */
-export class ConfigRefused extends Error {
-  override readonly name = 'ConfigRefused';
-  readonly faults: readonly string[];
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'));
-    this.faults = faults;
-  }
 }
 
 /**
@@ -104,7 +95,7 @@ class Supervisor implements RunningGateway {
     let apps: InternalAppServer | undefined;
     const pool = new WorkerPool<GatewayConfig>({
       entry: this.#options.entry,
-      size: loaded.config.workers === 'auto' ? availableParallelism() : loaded.config.workers,
+      size: workerCount(loaded.config.workers),
       onCrash: (worker, error, restartInMs) => {
         metrics.workerRestarts.inc();
         log.error({ worker, err: error, restartInMs }, 'a worker crashed; it is restarted');
@@ -274,16 +265,9 @@ interface State {
   readonly pool: WorkerPool<GatewayConfig>;
 }
 
-/** What a running process cannot change; saying so beats pretending. */
-function refuseFixedChanges(before: GatewayConfig, after: GatewayConfig): void {
-  if (before.dataDir !== after.dataDir)
-    throw new ConfigRefused([
-      `dataDir: it cannot change while the gateway runs (it is ${before.dataDir}); restart to use ${after.dataDir}`,
-    ]);
-  if (before.workers !== after.workers)
-    throw new ConfigRefused([
-      `workers: their number cannot change while the gateway runs (it is ${before.workers}); restart to use ${after.workers}`,
-    ]);
+function workerCount(configured: GatewayConfig['workers']): number {
+  if (!canSharePorts) return 1;
+  return configured === 'auto' ? availableParallelism() : configured;
 }
 
 function describeListeners({ loaded, ports }: State): string[] {

@@ -9,6 +9,7 @@ import type { ListenerOptions } from '../listen/listener-options.ts';
 import { refuse } from '../respond/refuse.ts';
 import type { Blueprint, Challenges, FromWorker, ToWorker } from './messages.ts';
 import { createObservers, type Observers } from './observers.ts';
+import { canSharePorts } from './ports.ts';
 import { UpstreamShelf } from './upstream-shelf.ts';
 
 /** A worker thread of the data plane: it runs whatever Gateway the control plane put into force last. */
@@ -204,7 +205,7 @@ function listenerOptions(listener: ListenerConfig, blueprint: Blueprint<GatewayC
     exposure: listener.exposure,
     host: listener.address.host,
     port: listener.address.port,
-    reusePort: true,
+    reusePort: canSharePorts,
     tls:
       material === undefined ? undefined : { ...material, acmeAlpn: challenges.alpn, ticketKeys: blueprint.ticketKeys },
     redirect: undefined,
