@@ -1,5 +1,5 @@
 import type { Exchange } from '../exchange.ts';
-import { fieldSet, isHopByHop, nominatedFields } from '../lib/http-fields.ts';
+import { fieldSet, forwardingFieldNames, isHopByHop, nominatedFields } from '../lib/http-fields.ts';
 import { traceparentFor } from '../observe/trace-context.ts';
 
 /** What of a request is decided by the route rather than by the client. */
@@ -35,19 +35,7 @@ export function requestHead(exchange: Exchange, plan: HeadPlan): string {
 }
 
 /** Fields a client sends that end here; the gateway writes its own. Via is extended rather than replaced. */
-const isMadeHere = fieldSet([
-  'host',
-  'content-length',
-  'expect',
-  'forwarded',
-  'traceparent',
-  'tracestate',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-request-id',
-]);
+const isMadeHere = fieldSet(['host', 'content-length', 'expect', ...forwardingFieldNames]);
 
 function upstreamTarget(exchange: Exchange, plan: HeadPlan): string {
   const { path, query } = exchange.target;

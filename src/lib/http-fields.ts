@@ -22,6 +22,18 @@ export function isHopByHop(name: string): boolean {
   return hopByHop(name);
 }
 
+/** Fields the gateway writes into every request to an upstream itself: a client's are not passed on, and no policy may set them. */
+export const forwardingFieldNames = [
+  'forwarded',
+  'traceparent',
+  'tracestate',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-request-id',
+] as const;
+
 /**
  * A case-insensitive membership test that lower-cases a name only when a member has its length:
  * most fields of a message are told apart without an allocation.

@@ -1,4 +1,4 @@
-import { isHopByHop } from '../../lib/http-fields.ts';
+import { forwardingFieldNames, isHopByHop } from '../../lib/http-fields.ts';
 
 /** Which message a field is edited in, and how. */
 export interface Edit {
@@ -40,16 +40,7 @@ function madeForRequest(name: string): FieldRefusal | undefined {
   return MADE_FOR_REQUESTS.has(name) ? MADE_HERE : undefined;
 }
 
-const MADE_FOR_REQUESTS: ReadonlySet<string> = new Set([
-  'forwarded',
-  'traceparent',
-  'tracestate',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-request-id',
-]);
+const MADE_FOR_REQUESTS: ReadonlySet<string> = new Set(forwardingFieldNames);
 
 /** Reply fields another policy has the last word on: set here they would silently be lost. */
 function ownedByPolicy(name: string): FieldRefusal | undefined {
