@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isMainThread, parentPort } from 'node:worker_threads';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import manifest from '../package.json' with { type: 'json' };
 
 /**
@@ -17,5 +17,5 @@ if (isMainThread) {
   });
 } else if (parentPort !== null) {
   const { runWorker } = await import('./process/worker.ts');
-  runWorker(parentPort);
+  runWorker(parentPort, workerData); // what the supervisor's pool gave it
 }

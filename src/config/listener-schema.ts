@@ -51,13 +51,18 @@ const limits = z.strictObject({
   idleTimeout: durationOption().prefault('60s').describe('How long a connection may wait for its next request.'),
   bodyIdleTimeout: durationOption().prefault('30s').describe('Longest pause in the arrival of a request body.'),
   writeIdleTimeout: durationOption().prefault('60s').describe('How long a client may take nothing of the reply.'),
-  connections: z.int().min(1).max(1_000_000).default(20_000).describe('Connections to this listener at a time.'),
+  connections: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(20_000)
+    .describe('Connections to this listener at a time, over all workers.'),
   connectionsPerAddress: z
     .int()
     .min(1)
     .max(1_000_000)
     .default(500)
-    .describe('Connections of one client address at a time; an IPv6 /64 counts as one.'),
+    .describe('Connections of one client address at a time, over all workers; an IPv6 /64 counts as one.'),
   requestsPerConnection: z
     .int()
     .min(1)

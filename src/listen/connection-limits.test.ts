@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { SharedCounts } from '../lib/shared-counts.ts';
 import { ConnectionRegister, clientKey } from './connection-limits.ts';
 
 describe('clientKey', () => {
@@ -22,7 +23,7 @@ describe('clientKey', () => {
 
 describe('ConnectionRegister', () => {
   it('counts up and down, and forgets clients without connections', () => {
-    const register = new ConnectionRegister();
+    const register = new ConnectionRegister('test', new SharedCounts(SharedCounts.allocate(1), 0));
     assert.equal(register.countClient('2001:db8::1', 2), true);
     assert.equal(register.countClient('2001:db8::2', 2), true);
     assert.equal(register.countClient('2001:db8::3', 2), false);

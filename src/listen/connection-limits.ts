@@ -1,35 +1,39 @@
+import type { SharedCounts } from '../lib/shared-counts.ts';
 import type { Connection } from './connection.ts';
 
-/** The connections of one listener: counted in all and for each client address. */
+/** The connections of one listener in this worker; the bounds on them hold over all workers together. */
 export class ConnectionRegister {
   readonly connections = new Set<Connection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #listener: string;
+  readonly #counts: SharedCounts;
+
+  constructor(listener: string, counts: SharedCounts) {
+    this.#listener = listener;
+    this.#counts = counts;
+  }
 
   /** False where the listener is full. */
   add(connection: Connection, most: number): boolean {
-    if (this.connections.size >= most) return false;
+    if (!this.#counts.add(this.#listener, most)) return false;
     this.connections.add(connection);
     return true;
   }
 
+  remove(connection: Connection): void {
+    if (this.connections.delete(connection)) this.#counts.remove(this.#listener);
+  }
+
   /** Counts a connection to its client; false where that client has enough. To be called once, when the address is known. */
   countClient(address: string, most: number): boolean {
-    const key = clientKey(address);
-    const count = this.#perAddress.get(key) ?? 0;
-    if (count >= most) return false;
-    this.#perAddress.set(key, count + 1);
-    return true;
+    return this.#counts.add(this.#clientOf(address), most);
   }
 
   uncountClient(address: string): void {
-    const key = clientKey(address);
-    const count = this.#perAddress.get(key) ?? 0;
-    if (count > 1) this.#perAddress.set(key, count - 1);
-    else this.#perAddress.delete(key);
+    this.#counts.remove(this.#clientOf(address));
   }
 
-  remove(connection: Connection): void {
-    this.connections.delete(connection);
+  #clientOf(address: string): string {
+    return `${this.#listener}|${clientKey(address)}`;
   }
 }
 

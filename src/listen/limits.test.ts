@@ -4,7 +4,16 @@ import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { Exchange } from '../exchange.ts';
 import { openListener } from './listener.ts';
-import { echoTarget, isServed, listenerOptions, readAll, readUntil, TestListener, until } from './test-listener.ts';
+import {
+  echoTarget,
+  isServed,
+  listenerOptions,
+  ownCounts,
+  readAll,
+  readUntil,
+  TestListener,
+  until,
+} from './test-listener.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -147,7 +156,9 @@ describe('opening', () => {
   it('says what is wrong where the address is taken', async () => {
     await using test = await TestListener.start();
     const handlers = { exchange: () => {}, refuse: () => {}, connectionOpened: () => {}, connectionClosed: () => {} };
-    await assert.rejects(openListener(listenerOptions({ port: test.port }), handlers), { code: 'EADDRINUSE' });
+    await assert.rejects(openListener(listenerOptions({ port: test.port }), handlers, ownCounts()), {
+      code: 'EADDRINUSE',
+    });
   });
 
   it('two listeners share a port where both say so', async () => {

@@ -1,3 +1,4 @@
+import type { SharedCounts } from '../lib/shared-counts.ts';
 import type { ListenerHandlers, ListenerOptions } from './listener-options.ts';
 import { Port } from './port.ts';
 import { type RedirectState, redirectHandlers } from './redirect.ts';
@@ -19,10 +20,14 @@ export interface Listener {
   close(): void;
 }
 
-/** Binds the address and begins to serve, or to redirect. Rejects where the address, the TLS material or an address block cannot be used. */
-export async function openListener(options: ListenerOptions, handlers: ListenerHandlers): Promise<Listener> {
+/** Binds the address and begins to serve, or to redirect; `counts` are those of all workers. Rejects where the address, the TLS material or an address block cannot be used. */
+export async function openListener(
+  options: ListenerOptions,
+  handlers: ListenerHandlers,
+  counts: SharedCounts,
+): Promise<Listener> {
   const redirect: RedirectState | undefined = options.redirect && { options: options.redirect };
-  const port = new Port(options, redirect === undefined ? handlers : redirectHandlers(redirect, handlers));
+  const port = new Port(options, redirect === undefined ? handlers : redirectHandlers(redirect, handlers), counts);
   try {
     await port.listen(options);
   } catch (error) {

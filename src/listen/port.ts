@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { offersAcmeTls } from '../certificates/client-hello.ts';
 import { canonicalAddress } from '../lib/cidr.ts';
+import type { SharedCounts } from '../lib/shared-counts.ts';
 import { Connection } from './connection.ts';
 import { ConnectionRegister } from './connection-limits.ts';
 import { readFirstBytes } from './first-bytes.ts';
@@ -16,14 +17,15 @@ import { createTlsFront, type TlsFront } from './tls.ts';
 export class Port {
   readonly #post: Post;
   readonly #server: Server;
-  readonly #register = new ConnectionRegister();
+  readonly #register: ConnectionRegister;
   readonly #http1: Http1;
   readonly #sweep: NodeJS.Timeout;
   #tls: TlsFront | undefined;
   #onEmpty: (() => void) | undefined;
 
   /** Throws where TLS material or an address block cannot be used. */
-  constructor(options: ListenerOptions, handlers: ListenerHandlers) {
+  constructor(options: ListenerOptions, handlers: ListenerHandlers, counts: SharedCounts) {
+    this.#register = new ConnectionRegister(options.name, counts);
     this.#post = new Post(options, handlers);
     this.#tls = this.#createTls(options);
     const interval = sweepInterval(options.limits);

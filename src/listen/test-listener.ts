@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createAuthority, issueCertificate } from '../certificates/issue-certificate.ts';
 import type { Exchange } from '../exchange.ts';
+import { SharedCounts } from '../lib/shared-counts.ts';
 import { refuse } from '../respond/refuse.ts';
 import { type Listener, openListener } from './listener.ts';
 import type { ListenerHandlers, ListenerLimits, ListenerOptions, TlsMaterial } from './listener-options.ts';
@@ -71,7 +72,7 @@ export class TestListener implements AsyncDisposable {
         test.connections -= 1;
       },
     };
-    test.listener = await openListener(listenerOptions(options), handlers);
+    test.listener = await openListener(listenerOptions(options), handlers, ownCounts());
     return test;
   }
 
@@ -211,4 +212,9 @@ export function tlsMaterial(
   options: Partial<TlsMaterial> = {},
 ): TlsMaterial {
   return { certificates, clientCa: undefined, minVersion: 'TLSv1.2', acmeAlpn: [], ticketKeys: undefined, ...options };
+}
+
+/** Counts of a listener that has no other workers beside it. */
+export function ownCounts(): SharedCounts {
+  return new SharedCounts(SharedCounts.allocate(1), 0);
 }

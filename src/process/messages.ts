@@ -43,3 +43,10 @@ export type FromWorker =
   | { readonly type: 'metrics'; readonly id: number; readonly snapshot: unknown }
   | { readonly type: 'challenged'; readonly id: number }
   | { readonly type: 'drained' };
+
+/** What a worker is born with. */
+export interface WorkerFacts {
+  readonly number: number;
+  /** Memory of the counts that all workers keep together. */
+  readonly counts: SharedArrayBuffer;
+}

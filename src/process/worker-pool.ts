@@ -1,5 +1,6 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
-import type { Blueprint, Challenges, FromWorker, ToWorker } from './messages.ts';
+import { SharedCounts } from '../lib/shared-counts.ts';
+import type { Blueprint, Challenges, FromWorker, ToWorker, WorkerFacts } from './messages.ts';
 
 export interface PoolEvents {
   onCrash(worker: number, error: Error, restartInMs: number): void;
@@ -40,12 +41,15 @@ interface Pending {
 export class WorkerPool<Config> {
   readonly #options: PoolOptions;
   readonly #slots: Slot<Config>[];
+  /** Counts of connections over all workers. */
+  readonly #counts: SharedArrayBuffer;
   #current: Blueprint<Config> | undefined;
   #stopping = false;
   #lastId = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#counts = SharedCounts.allocate(options.size);
     this.#slots = Array.from({ length: options.size }, (_, number) => ({
       number,
       thread: undefined,
@@ -158,7 +162,7 @@ export class WorkerPool<Config> {
     const { entry, resourceLimits } = this.#options;
     const thread = new Worker(entry, {
       name: `worker-${slot.number}`,
-      workerData: { role: 'worker', number: slot.number },
+      workerData: { number: slot.number, counts: this.#counts } satisfies WorkerFacts,
       ...(resourceLimits ? { resourceLimits } : {}),
     });
     slot.thread = thread;
@@ -177,6 +181,7 @@ export class WorkerPool<Config> {
   #exited(slot: Slot<Config>, thread: Worker, error: Error): void {
     if (slot.thread !== thread) return;
     slot.thread = undefined;
+    SharedCounts.forget(this.#counts, slot.number);
     slot.committed = undefined;
     for (const pending of [...slot.pending]) pending.reject(error);
     if (this.#stopping || this.#current === undefined) return;

@@ -4,17 +4,19 @@ import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
 import { readTypescript } from '../config/typescript-source.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Gateway, serve } from '../gateway.ts';
+import { SharedCounts } from '../lib/shared-counts.ts';
 import { type Listener, openListener } from '../listen/listener.ts';
 import type { ListenerOptions } from '../listen/listener-options.ts';
 import { refuse } from '../respond/refuse.ts';
-import type { Blueprint, Challenges, FromWorker, ToWorker } from './messages.ts';
+import type { Blueprint, Challenges, FromWorker, ToWorker, WorkerFacts } from './messages.ts';
 import { createObservers, type Observers } from './observers.ts';
 import { canSharePorts } from './ports.ts';
 import { UpstreamShelf } from './upstream-shelf.ts';
 
 /** A worker thread of the data plane: it runs whatever Gateway the control plane put into force last. */
-export function runWorker(port: MessagePort): void {
-  const worker = new DataPlane((message) => port.postMessage(message));
+export function runWorker(port: MessagePort, facts: WorkerFacts): void {
+  const counts = new SharedCounts(facts.counts, facts.number);
+  const worker = new DataPlane((message) => port.postMessage(message), counts);
   port.on('message', (message: ToWorker<GatewayConfig>) => void worker.obey(message));
   port.postMessage({ type: 'ready' } satisfies FromWorker);
 }
@@ -36,6 +38,7 @@ interface Prepared {
 
 class DataPlane {
   readonly #tell: (message: FromWorker) => void;
+  readonly #counts: SharedCounts;
   readonly #upstreams = new UpstreamShelf();
   #posts = new Map<string, Post>();
   #prepared: Prepared | undefined;
@@ -44,8 +47,9 @@ class DataPlane {
   /** Listeners a reload has removed, until their last request is answered. */
   readonly #leaving = new Set<Listener>();
 
-  constructor(tell: (message: FromWorker) => void) {
+  constructor(tell: (message: FromWorker) => void, counts: SharedCounts) {
     this.#tell = tell;
+    this.#counts = counts;
   }
 
   async obey(message: ToWorker<GatewayConfig>): Promise<void> {
@@ -157,15 +161,19 @@ class DataPlane {
   }
 
   async #open(options: ListenerOptions, gateway: Gateway, observers: Observers): Promise<Post> {
-    const listener = await openListener(options, {
-      exchange: (exchange: Exchange) => serve(post.gateway, exchange),
-      refuse(wire, problem, requestId) {
-        observers.metrics.refused(problem);
-        refuse(wire, problem, requestId);
+    const listener = await openListener(
+      options,
+      {
+        exchange: (exchange: Exchange) => serve(post.gateway, exchange),
+        refuse(wire, problem, requestId) {
+          observers.metrics.refused(problem);
+          refuse(wire, problem, requestId);
+        },
+        connectionOpened: observers.metrics.connectionOpened,
+        connectionClosed: observers.metrics.connectionClosed,
       },
-      connectionOpened: observers.metrics.connectionOpened,
-      connectionClosed: observers.metrics.connectionClosed,
-    });
+      this.#counts,
+    );
     const post: Post = { listener, options, gateway };
     return post;
   }
