@@ -2,6 +2,7 @@ import { dirname, extname, resolve } from 'node:path';
 import type { PolicyDefinition } from '../policies/policy.ts';
 import { policies } from '../policies/registry.ts';
 import { checkFiles } from './check-files.ts';
+import { planFaults } from './check-plan.ts';
 import { type Fault, formatPath, type RawFault } from './faults.ts';
 import { parseConfig } from './parse.ts';
 import { placeFaults } from './place-faults.ts';
@@ -72,10 +73,13 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Lo
   const files = [...new Set([file, ...references.files, ...named.contents.keys()])];
   const place = (raw: readonly RawFault[]) => placeFaults(raw, source, references.secrets);
   if (faults.length > 0 || parsed.config === undefined) return { ok: false, faults: place(faults), files };
+  const config = deepFreeze(resolveConfig(parsed.config, reading.directory));
+  const unplanned = planFaults(config, source.customPolicies);
+  if (unplanned.length > 0) return { ok: false, faults: place(unplanned), files };
   const secretPaths = new Set(references.secrets.map((secret) => formatPath(secret.path)));
   return {
     ok: true,
-    config: deepFreeze(resolveConfig(parsed.config, reading.directory)),
+    config,
     warnings: place(semantic.warnings),
     files,
     contents: new Map([...named.contents].flatMap(([name, text]) => (text === undefined ? [] : [[name, text]]))),

@@ -124,3 +124,56 @@ test('the query that makes Node load anew stays out of the file name', async () 
   assert.deepEqual(result.files, [join(folder, 'sallyport.config.ts')]);
   assert.ok(!JSON.stringify(result.faults).includes(pathToFileURL(folder).href));
 });
+
+const policy = (name: string, phase: string, more: string) =>
+  `definePolicy({ name: '${name}', phase: '${phase}', config: z.strictObject({}), ${more.includes('compile') ? '' : `compile: () => ({ request: function ${name}Hook() { return undefined; } }),`} ${more} })`;
+
+for (const [what, policies, settings, expected] of [
+  [
+    'a need that a policy of an earlier phase meets',
+    [policy('who', 'identify', "provides: ['principal']"), policy('may', 'authorize', "needs: ['principal']")],
+    'who: {}, may: {}',
+    undefined,
+  ],
+  [
+    'a need that no policy meets',
+    [policy('may', 'authorize', "needs: ['principal']")],
+    'may: {}',
+    /the policy may needs the principal/,
+  ],
+  [
+    'a need that is met too late',
+    [policy('who', 'limit', "provides: ['principal']"), policy('may', 'authorize', "needs: ['principal']")],
+    'who: {}, may: {}',
+    /the policy may needs the principal/,
+  ],
+  [
+    'a need whose provider is turned off',
+    [policy('who', 'identify', "provides: ['principal']"), policy('may', 'authorize', "needs: ['principal']")],
+    'who: false, may: {}',
+    /the policy may needs the principal/,
+  ],
+  [
+    'a policy that cannot be compiled',
+    [policy('odd', 'admit', "compile: () => { throw new Error('no such list'); }")],
+    'odd: {}',
+    /no such list/,
+  ],
+  [
+    'a hook without a name',
+    [policy('odd', 'admit', 'compile: () => ({ request: (() => () => undefined)() })')],
+    'odd: {}',
+    /a hook without a name/,
+  ],
+] as const) {
+  test(`${what} ${expected === undefined ? 'loads' : 'is a fault of the API'}`, async () => {
+    const result = await load(config(`policies: [${policies.join(', ')}]`, `policies: { ${settings} }`));
+    if (expected === undefined) {
+      assert.ok(result.ok, JSON.stringify(result));
+      return;
+    }
+    assert.ok(!result.ok);
+    assert.equal(result.faults[0]?.path, 'apis[0]');
+    assert.match(result.faults[0]?.message ?? '', expected);
+  });
+}

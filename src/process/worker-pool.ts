@@ -1,4 +1,4 @@
-import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { SharedCounts } from '../lib/shared-counts.ts';
 import type { Blueprint, Challenges, FromWorker, ToWorker, WorkerFacts } from './messages.ts';
 
@@ -11,7 +11,6 @@ export interface PoolOptions extends PoolEvents {
   /** The program's entry point; it finds out by itself that it runs in a worker thread. */
   readonly entry: URL;
   readonly size: number;
-  readonly resourceLimits?: ResourceLimits;
 }
 
 /** A worker that does not answer within this is taken for dead. */
@@ -159,11 +158,9 @@ export class WorkerPool<Config> {
   }
 
   async #spawn(slot: Slot<Config>): Promise<void> {
-    const { entry, resourceLimits } = this.#options;
-    const thread = new Worker(entry, {
+    const thread = new Worker(this.#options.entry, {
       name: `worker-${slot.number}`,
       workerData: { number: slot.number, counts: this.#counts } satisfies WorkerFacts,
-      ...(resourceLimits ? { resourceLimits } : {}),
     });
     slot.thread = thread;
     slot.startedAt = performance.now();
