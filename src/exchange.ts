@@ -16,14 +16,40 @@ export interface TlsFacts {
   readonly protocol: string;
   readonly cipher: string;
   readonly servername: string | undefined;
-  /** SHA-256 fingerprint of a client certificate that verified against the listener's `clientCa`. */
-  readonly clientCertificate: { readonly fingerprint256: string; readonly subject: string } | undefined;
+  readonly clientCertificate: ClientCertificate | undefined;
+}
+
+/** The certificate the client showed, of whose private key it has proved possession. */
+export interface ClientCertificate {
+  /** SHA-256 of the DER form, in hexadecimal with colons. */
+  readonly fingerprint256: string;
+  readonly subject: string;
+  /** Whether it verified against the listener's `clientCa`. Where it did not, it proves nothing but the possession of its key. */
+  readonly verified: boolean;
+  /** DER. */
+  readonly raw: Uint8Array;
 }
 
 /** Who is calling, once a policy of the `identify` phase has established it. */
 export interface Principal {
+  /** Unique over all issuers and methods, and the same for every request of the same caller: what is counted and cached by principal goes by this. */
   readonly id: string;
+  readonly kind: 'user' | 'client' | 'consumer' | 'certificate';
+  /** How it authenticated: the key of the alternative in `authenticate`. */
+  readonly method: 'oauth' | 'apiKey' | 'login' | 'clientCertificate';
+  /** The authority that named it: the issuer of a token; undefined for a key or a certificate. */
+  readonly issuer: string | undefined;
+  /** Its name at that authority: the `sub` of a token, the id of a consumer, the subject of a certificate. */
+  readonly subject: string;
+  /** The OAuth client that acts, where one does. */
+  readonly clientId: string | undefined;
+  /** The consumer's name, for a key. */
+  readonly consumer: string | undefined;
+  /** Names the credential without being it: the lookup id of a key, the `jti` of a token. */
+  readonly credentialId: string | undefined;
   readonly scopes: readonly string[];
+  /** The claims of a token, the metadata of a key and its consumer. */
+  readonly claims: Readonly<Record<string, unknown>>;
 }
 
 /** The names of the matched API and route: config values, so their number is bounded and they may be metric labels. */

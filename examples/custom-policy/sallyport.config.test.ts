@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Exchange } from '../../src/exchange.ts';
 import { HeaderList } from '../../src/lib/header-list.ts';
+import { publicRoute } from '../../src/policies/test-exchange.ts';
 
 describe('the example of a custom policy', () => {
   it('loads, and is off where its route says so', async () => {
@@ -22,8 +23,7 @@ describe('the example of a custom policy', () => {
       const { customPolicies } = await load();
       const policy = customPolicies.find(({ name }) => name === 'betaOnly');
       assert.ok(policy !== undefined);
-      const place = { api: 'widgets', route: 'widgets', exposure: 'public', secure: true } as const;
-      const hook = policy.compile(policy.config.parse({ name: 'autumn' }), place)?.request;
+      const hook = policy.compile(policy.config.parse({ name: 'autumn' }), publicRoute)?.request;
       // The policy looks at the header fields only.
       const outcome = await hook?.({ headers: new HeaderList(fields) } as Exchange);
       assert.equal(outcome === undefined, admitted);

@@ -1,3 +1,4 @@
+import { inertServices } from '../identity/inert-services.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
 import { compilePolicies } from './compile-policies.ts';
 import type { Path, RawFault } from './faults.ts';
@@ -23,7 +24,15 @@ export function planFaults(config: GatewayConfig, customPolicies: readonly Polic
 
   for (const [index, api] of config.apis.entries()) {
     const secure = !api.listeners.some((name) => plainText.has(name));
-    const context = { api: api.name, route: api.name, exposure: api.exposure, secure };
+    const context = {
+      api: api.name,
+      route: api.name,
+      exposure: api.exposure,
+      secure,
+      path: api.path,
+      ownIssuer: undefined,
+      identity: inertServices,
+    };
     tryAt(['apis', index], context, api.policies);
     for (const [at, route] of api.routes.entries()) {
       tryAt(['apis', index, 'routes', at], { ...context, route: route.name }, { ...api.policies, ...route.policies });

@@ -1,6 +1,7 @@
 import type { ForwardPlan } from '../forward/forward.ts';
 import type { Upstream } from '../forward/upstream.ts';
 import type { Gateway, ListenerRoutes, Route } from '../gateway.ts';
+import type { IdentityServices } from '../identity/services.ts';
 import { compileRouter, type RouteEntry } from '../match/router.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
 import { compilePolicies, type PlanStep } from './compile-policies.ts';
@@ -12,6 +13,8 @@ export interface CompileInput {
   readonly config: GatewayConfig;
   readonly generation: number;
   readonly customPolicies: readonly PolicyDefinition[];
+  /** Those of the worker, or inert ones. */
+  readonly identity: IdentityServices;
   /** The upstream of a name in `config.upstreams`, or of the internal apps. */
   readonly upstream: (name: string) => Upstream;
   readonly begin: Gateway['begin'];
@@ -48,6 +51,8 @@ export function compileGateway(input: CompileInput): Gateway {
       route: UNMATCHED,
       exposure: listener.exposure,
       secure: listener.tls !== 'none',
+      path: '/',
+      ...processFacts(input),
     };
     listeners.set(listener.name, { router: compileRouter(entries), unmatched: routeOf(context, {}, [], undefined) });
   }
@@ -64,7 +69,14 @@ export function planRoutes(
   const planned = [...internalPages(input, secureListeners)];
   for (const api of input.config.apis) {
     const secure = api.listeners.every((name) => secureListeners.has(name));
-    const base: CompileContext = { api: api.name, route: api.name, exposure: api.exposure, secure };
+    const base: CompileContext = {
+      api: api.name,
+      route: api.name,
+      exposure: api.exposure,
+      secure,
+      path: api.path,
+      ...processFacts(input),
+    };
     planned.push(planApi(input, api, base));
     for (const route of api.routes) planned.push(planRoute(input, api, route, { ...base, route: route.name }));
   }
@@ -92,7 +104,12 @@ function internalPages(input: CompileInput, secureListeners: ReadonlySet<string>
   const secure = internal.every((name) => secureListeners.has(name));
   return INTERNAL_PAGES.map((path) => {
     const forward: ForwardPlan = { upstream: input.upstream(INTERNAL_APPS), preserveHost: false, rewrite: undefined };
-    const route = routeOf({ api: 'sallyport', route: path.slice(1), exposure: 'internal', secure }, {}, [], forward);
+    const route = routeOf(
+      { api: 'sallyport', route: path.slice(1), exposure: 'internal', secure, path, ...processFacts(input) },
+      {},
+      [],
+      forward,
+    );
     return withPlace(route, { listeners: internal, hosts: [] }, INTERNAL_APPS, ['GET'], path, {
       path,
       prefix: false,
@@ -133,6 +150,11 @@ function forwardPlan(input: CompileInput, api: ApiConfig, upstreamName: string):
     preserveHost: input.config.upstreams[upstreamName]?.preserveHost ?? false,
     rewrite: api.rewrite === undefined ? undefined : rewriteOf(api.path, api.rewrite),
   };
+}
+
+/** What the context of every route has from the process and not from its place. */
+function processFacts(input: CompileInput): Pick<CompileContext, 'ownIssuer' | 'identity'> {
+  return { ownIssuer: undefined, identity: input.identity };
 }
 
 /** How many characters of the path to replace and by what, so that neither `//` nor a missing slash can come out. */

@@ -1,4 +1,5 @@
 import type { Upstream } from '../forward/upstream.ts';
+import { inertServices } from '../identity/inert-services.ts';
 import { canonicalAuthority } from '../lib/canonical-authority.ts';
 import { canonicalTarget } from '../lib/canonical-target.ts';
 import { HeaderList } from '../lib/header-list.ts';
@@ -76,6 +77,7 @@ export function explainRequest(
     config,
     generation: 0,
     customPolicies,
+    identity: inertServices,
     upstream: () => NO_UPSTREAM,
     begin() {},
     done() {},

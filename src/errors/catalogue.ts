@@ -7,6 +7,12 @@ export const catalogue = {
   'bad-request':            { status: 400, blame: 'client',   retryable: false, title: 'The request is malformed' },
   'ambiguous-target':       { status: 400, blame: 'client',   retryable: false, title: 'The request target is ambiguous' },
   'ambiguous-host':         { status: 400, blame: 'client',   retryable: false, title: 'The request authority is missing or ambiguous' },
+  'unauthenticated':        { status: 401, blame: 'client',   retryable: false, title: 'Authentication is required' },
+  'invalid-token':          { status: 401, blame: 'client',   retryable: false, title: 'The access token is not valid here' },
+  'invalid-key':            { status: 401, blame: 'client',   retryable: false, title: 'The API key is not valid here' },
+  'insufficient-scope':     { status: 403, blame: 'client',   retryable: false, title: 'The credentials lack a scope this needs' },
+  'forbidden':              { status: 403, blame: 'client',   retryable: false, title: 'The caller may not do this' },
+  'cross-site-request':     { status: 403, blame: 'client',   retryable: false, title: 'Requests from another site are not accepted here' },
   'forbidden-address':      { status: 403, blame: 'client',   retryable: false, title: 'Requests from this address are not accepted' },
   'no-route':               { status: 404, blame: 'client',   retryable: false, title: 'Nothing is published here' },
   'method-not-allowed':     { status: 405, blame: 'client',   retryable: false, title: 'The method is not allowed here' },
@@ -22,6 +28,7 @@ export const catalogue = {
   'bad-gateway':            { status: 502, blame: 'upstream', retryable: true,  title: 'The service behind the gateway gave no usable answer' },
   'upstream-error':         { status: 502, blame: 'upstream', retryable: true,  title: 'The service behind the gateway failed' },
   'upstream-unavailable':   { status: 503, blame: 'upstream', retryable: true,  title: 'The service behind the gateway cannot be reached' },
+  'identity-unavailable':   { status: 503, blame: 'store',    retryable: true,  title: 'Who is calling cannot be checked right now' },
   'upstream-timeout':       { status: 504, blame: 'upstream', retryable: true,  title: 'The service behind the gateway took too long to answer' },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -131,7 +131,12 @@ function factsOf(socket: TLSSocket): TlsFacts {
     clientCertificate:
       certificate === undefined
         ? undefined
-        : { fingerprint256: certificate.fingerprint256, subject: certificate.subject },
+        : {
+            fingerprint256: certificate.fingerprint256,
+            subject: certificate.subject,
+            verified: socket.authorized,
+            raw: certificate.raw,
+          },
   };
 }
 

@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { Problem } from '../errors/problem.ts';
 import { type Exchange, Reply, type RequestHead } from '../exchange.ts';
 import { HeaderList } from '../lib/header-list.ts';
-import { testExchange } from '../policies/test-exchange.ts';
+import { testExchange, testPrincipal } from '../policies/test-exchange.ts';
 import { type AccessLogOptions, createAccessLog } from './access-log.ts';
 import { createLog, type LogOptions } from './log.ts';
 import { startTrace } from './trace-context.ts';
@@ -62,7 +62,7 @@ function complete(): Told {
   });
   const { exchange, reply } = told;
   exchange.route = { api: 'widgets', name: 'one-widget' };
-  exchange.principal = { id: 'joe', scopes: [] };
+  exchange.principal = testPrincipal({ id: 'joe' });
   exchange.trace = startTrace(undefined, undefined, 1);
   exchange.upstreamTarget = 'http://10.0.0.11:4000';
   exchange.upstreamHeadAfter = 1.23456;

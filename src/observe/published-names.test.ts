@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { Problem } from '../errors/problem.ts';
 import { type Exchange, Reply } from '../exchange.ts';
 import { HeaderList } from '../lib/header-list.ts';
-import { testExchange } from '../policies/test-exchange.ts';
+import { testExchange, testPrincipal } from '../policies/test-exchange.ts';
 import { createAccessLog } from './access-log.ts';
 import { createControlMetrics } from './control-metrics.ts';
 import { createLog, type LogOptions } from './log.ts';
@@ -59,7 +59,7 @@ function eventful(): { readonly exchange: Exchange; readonly reply: Reply } {
     tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', servername: undefined, clientCertificate: undefined },
   });
   exchange.route = { api: 'widgets', name: 'list' };
-  exchange.principal = { id: 'alice', scopes: [] };
+  exchange.principal = testPrincipal({ id: 'alice' });
   exchange.trace = {
     traceId: 'a'.repeat(32),
     spanId: 'b'.repeat(16),

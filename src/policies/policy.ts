@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Problem } from '../errors/problem.ts';
 import type { Exchange, Exposure, Reply } from '../exchange.ts';
+import type { IdentityServices } from '../identity/services.ts';
 
 /** The phases of the road before the upstream, in their order; `order.ts` says why. */
 export type Phase = 'receive' | 'admit' | 'identify' | 'authorize' | 'limit' | 'validate' | 'serve' | 'prepare';
@@ -29,6 +30,12 @@ export interface CompileContext {
   readonly exposure: Exposure;
   /** True when every listener that carries this route speaks TLS. */
   readonly secure: boolean;
+  /** The path prefix of the API. */
+  readonly path: string;
+  /** The issuer of the embedded authorization server; undefined where there is none. */
+  readonly ownIssuer: string | undefined;
+  /** What policies that identify callers need of the process. A compile that no traffic follows (`check`, `explain`) is given inert ones. */
+  readonly identity: IdentityServices;
 }
 
 export interface PolicyDefinition<Config = unknown> {

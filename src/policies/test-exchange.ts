@@ -1,4 +1,5 @@
-import { Exchange, Reply, type ReplyStream, type RequestHead, type Wire } from '../exchange.ts';
+import { Exchange, type Principal, Reply, type ReplyStream, type RequestHead, type Wire } from '../exchange.ts';
+import { inertServices } from '../identity/inert-services.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import type { CompileContext } from './policy.ts';
 
@@ -31,7 +32,32 @@ export function upstreamReply(status: number, headers: readonly string[], body: 
   return new Reply(status, new HeaderList([...headers]), body, 'upstream');
 }
 
-export const publicRoute: CompileContext = { api: 'widgets', route: 'widgets', exposure: 'public', secure: true };
+export const publicRoute: CompileContext = {
+  api: 'widgets',
+  route: 'widgets',
+  exposure: 'public',
+  secure: true,
+  path: '/',
+  ownIssuer: undefined,
+  identity: inertServices,
+};
+
+/** A principal as a policy of the `identify` phase makes it, with any part replaced. */
+export function testPrincipal(facts: Partial<Principal> = {}): Principal {
+  return {
+    id: 'https://issuer.example|alice',
+    kind: 'user',
+    method: 'oauth',
+    issuer: 'https://issuer.example',
+    subject: 'alice',
+    clientId: 'app',
+    consumer: undefined,
+    credentialId: 'jti-1',
+    scopes: [],
+    claims: {},
+    ...facts,
+  };
+}
 
 /** A wire that keeps what is written, as one text. */
 export class RecordingWire implements Wire {

@@ -4,6 +4,7 @@ import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
 import { readTypescript } from '../config/typescript-source.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Gateway, serve } from '../gateway.ts';
+import { inertServices } from '../identity/inert-services.ts';
 import { SharedCounts } from '../lib/shared-counts.ts';
 import { type Listener, openListener } from '../listen/listener.ts';
 import type { ListenerOptions } from '../listen/listener-options.ts';
@@ -88,6 +89,7 @@ class DataPlane {
         config,
         generation,
         customPolicies,
+        identity: inertServices,
         upstream: (name) => this.#upstreams.get(generation, name),
         begin: observers.begin,
         done: observers.done,

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { planRoutes } from '../../../src/config/compile.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { inertServices } from '../../../src/identity/inert-services.ts';
 
 /** Every `*.yaml` here compiles to the plan in the `*.plan.txt` beside it. `UPDATE_GOLDEN=1` writes them anew. */
 describe('configurations and the plans they compile to', () => {
@@ -16,6 +17,7 @@ describe('configurations and the plans they compile to', () => {
         config: loaded.config,
         generation: 1,
         customPolicies: [],
+        identity: inertServices,
         upstream: () => upstream,
         begin() {},
         done() {},

@@ -1,0 +1,32 @@
+import type { z } from 'zod';
+import type { Problem } from '../errors/problem.ts';
+import type { Exchange, Principal, Reply } from '../exchange.ts';
+import type { CompileContext } from './policy.ts';
+
+/** One way in which callers may authenticate: an alternative of the `authenticate` policy, with a folder of its own. */
+export interface AuthenticationMethod<Config = unknown> {
+  /** Its key in an entry of `authenticate`. */
+  readonly name: Principal['method'];
+  readonly config: z.ZodType<Config>;
+  /** A method on purpose, as in PolicyDefinition. */
+  compile(config: Config, context: CompileContext): CompiledMethod;
+}
+
+/**
+ * `Principal`: the credential is good. `Problem`: there is a credential of this kind, and it is not; no other alternative is
+ * asked then. `Reply`: the request is answered here. Undefined: the request has no credential of this kind.
+ */
+export type AuthenticationOutcome = Principal | Problem | Reply | undefined;
+
+export interface CompiledMethod {
+  /** Called with every request; answers without a promise where it can. It takes its credential out of what the upstream gets (`exchange.upstreamHeaders`), unless its config says otherwise. */
+  authenticate(exchange: Exchange): AuthenticationOutcome | Promise<AuthenticationOutcome>;
+  /** The value of WWW-Authenticate for a request without any credential; undefined for a method that has no scheme. */
+  challenge(exchange: Exchange): string | undefined;
+  /** Answers a request without any credential instead of a 401, such as by sending a browser to a sign-in page; undefined where it does not. */
+  invite?(exchange: Exchange): Reply | undefined;
+}
+
+export function defineMethod<Config>(method: AuthenticationMethod<Config>): AuthenticationMethod<Config> {
+  return method;
+}
