@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A program the tests run for real. */
@@ -19,6 +19,8 @@ export const testTools = {
   nginx:    { commands: ['nginx'],                 debianPackage: 'nginx',      shows: 'upstreams other than Node' },
   sslscan:  { commands: ['sslscan'],               debianPackage: 'sslscan',    shows: 'that no weak protocol or cipher is offered' },
   testssl:  { commands: ['testssl', 'testssl.sh'], debianPackage: 'testssl.sh', shows: 'that no known TLS weakness is there' },
+  postgres: { commands: ['postgres'],              debianPackage: 'postgresql', shows: 'records on PostgreSQL, and what happens when it fails' },
+  'redis-server': { commands: ['redis-server', 'valkey-server'], debianPackage: 'redis-server', shows: 'counters on Redis and Valkey, and what happens when they fail' },
 } as const satisfies Record<string, TestTool>;
 
 export type TestToolName = keyof typeof testTools;
@@ -54,9 +56,20 @@ export function findTool(tool: TestToolName): string | undefined {
 
 /** PATH, and the directories where servers such as nginx are installed but which many users do not have in it. */
 export function searchPath(): string {
-  return [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin']
+  return [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', ...postgresDirectories()]
     .filter((part) => part !== '')
     .join(delimiter);
+}
+
+/** Debian keeps the servers of several versions of PostgreSQL side by side and puts none of them into PATH; newest first. */
+function postgresDirectories(): readonly string[] {
+  const home = '/usr/lib/postgresql';
+  try {
+    const versions = readdirSync(home).sort((one, other) => Number(other) - Number(one));
+    return versions.map((version) => join(home, version, 'bin'));
+  } catch {
+    return [];
+  }
 }
 
 function isExecutable(path: string): boolean {
