@@ -17,5 +17,5 @@ if (isMainThread) {
   });
 } else if (parentPort !== null) {
   const { runWorker } = await import('./process/worker.ts');
-  runWorker(parentPort, workerData); // what the supervisor's pool gave it
+  await runWorker(parentPort, workerData); // what the supervisor's pool gave it
 }

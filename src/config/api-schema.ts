@@ -49,11 +49,6 @@ const upstream = z
 /** A name from `upstreams`, or an upstream of the API's or route's own. */
 export type ParsedUpstream = z.output<typeof upstream>;
 
-const authenticate = z
-  .literal('none')
-  .optional()
-  .describe('Who may call. `none` means everyone; a public API must say so.');
-
 const apiShape = {
   name: nameOption().describe('Unique name, used in logs and metrics.'),
   exposure: z
@@ -75,7 +70,6 @@ const apiShape = {
     .optional()
     .describe('Replaces the path prefix toward the upstream; / strips it.'),
   upstream,
-  authenticate,
 };
 
 const routeShape = {
@@ -92,7 +86,6 @@ const routeShape = {
     .describe("Methods and a path below the API's: GET /items/{id}, GET,HEAD /items, * /files/* (any rest)."),
   matchHeaders: headerFieldsOption().prefault({}).describe('Header fields a request must have, with these values.'),
   upstream: upstream.optional(),
-  authenticate,
 };
 
 /** What a TypeScript file may write for an API or a route, policies apart. */
@@ -123,6 +116,8 @@ function withPolicies<Shape extends z.ZodRawShape>(shape: Shape, known: KnownPol
 
 function policyOption(policy: PolicyDefinition) {
   const described = policy.config.description ?? `Settings of the ${policy.name} policy.`;
+  // Opening an API to everyone takes the word `none`, and no accident of a boolean.
+  if (policy.name === 'authenticate') return policy.config.optional().describe(described);
   return z
     .union([policy.config, z.literal(false)])
     .optional()

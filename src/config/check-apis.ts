@@ -34,11 +34,11 @@ export function carriersOf(api: ParsedApi, parts: ConfigParts): readonly string[
 }
 
 function checkAuthentication(api: ParsedApi, path: Path, findings: Findings): void {
-  if (api.exposure !== 'public' || api.authenticate !== undefined) return;
+  if (api.exposure !== 'public' || api.policies['authenticate'] !== undefined) return;
   findings.faults.push({
     path: [...path, 'authenticate'],
     message: `the public API ${api.name} does not say who may call it`,
-    hint: 'write authenticate: none if everyone may, or exposure: internal',
+    hint: 'write authenticate: [{ oauth: { audience: … } }], [{ apiKey: {} }] or [{ login: { use: … } }]; none if everyone may',
   });
 }
 

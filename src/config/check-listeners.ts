@@ -48,6 +48,13 @@ function checkTls(
   path: Path,
   findings: Findings,
 ): void {
+  if (tls.clientCertificates === 'required' && tls.clientCa === undefined) {
+    findings.faults.push({
+      path: [...path, 'tls', 'clientCertificates'],
+      message: 'there are no roots to verify the required certificates against',
+      hint: 'give clientCa, or write clientCertificates: requested',
+    });
+  }
   if (tls.acme === undefined) return;
   if (tls.certificates.length > 0) {
     findings.faults.push({

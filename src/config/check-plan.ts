@@ -1,5 +1,6 @@
 import { inertServices } from '../identity/inert-services.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
+import { policies } from '../policies/registry.ts';
 import { compilePolicies } from './compile-policies.ts';
 import type { Path, RawFault } from './faults.ts';
 import type { GatewayConfig } from './schema.ts';
@@ -9,7 +10,7 @@ import type { GatewayConfig } from './schema.ts';
  * whose compile throws, is a fault of the file like any other and not for the workers to find.
  */
 export function planFaults(config: GatewayConfig, customPolicies: readonly PolicyDefinition[]): RawFault[] {
-  if (customPolicies.length === 0) return []; // what is built in has no needs, and its tests see to the rest
+  if (customPolicies.length === 0 && !hasNeeds(config)) return [];
   const faults: RawFault[] = [];
   const plainText = new Set(config.listeners.filter((listener) => listener.tls === 'none').map(({ name }) => name));
 
@@ -24,13 +25,13 @@ export function planFaults(config: GatewayConfig, customPolicies: readonly Polic
 
   for (const [index, api] of config.apis.entries()) {
     const secure = !api.listeners.some((name) => plainText.has(name));
-    const context = {
+    const context: CompileContext = {
       api: api.name,
       route: api.name,
       exposure: api.exposure,
       secure,
       path: api.path,
-      ownIssuer: undefined,
+      ownIssuer: config.authorizationServer?.issuer,
       identity: inertServices,
     };
     tryAt(['apis', index], context, api.policies);
@@ -40,3 +41,15 @@ export function planFaults(config: GatewayConfig, customPolicies: readonly Polic
   }
   return faults;
 }
+
+/** Planning thousands of routes twice takes time; policies without needs can be compiled wherever their options parse. */
+function hasNeeds(config: GatewayConfig): boolean {
+  return config.apis.some((api) =>
+    [api, ...api.routes].some(({ policies: settings }) => MINDFUL.some((name) => settings[name] !== undefined)),
+  );
+}
+
+/** Built-in policies that rely on another, or on more of the file than their own options. */
+const MINDFUL = policies
+  .filter(({ needs, provides }) => needs.length > 0 || provides.length > 0)
+  .map(({ name }) => name);

@@ -37,9 +37,8 @@ export function compilePolicies(
         `${context.api}, route ${context.route}: the policy ${policy.name} needs the ${missing}, which no policy before it establishes`,
       );
     }
-    for (const fact of policy.provides) established.add(fact);
-
     const compiled = policy.compile(setting ?? policy.config.parse({}), context);
+    if (compiled !== undefined) for (const fact of policy.provides) established.add(fact);
     const place = { policy: policy.name, phase: policy.phase, reason };
     if (compiled?.request !== undefined)
       requests.push({

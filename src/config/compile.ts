@@ -5,7 +5,7 @@ import type { IdentityServices } from '../identity/services.ts';
 import { compileRouter, type RouteEntry } from '../match/router.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
 import { compilePolicies, type PlanStep } from './compile-policies.ts';
-import { INTERNAL_PAGES } from './internal-pages.ts';
+import { type OwnApp, type OwnRoute, ownRoutes } from './own-routes.ts';
 import type { ApiConfig, GatewayConfig, RouteConfig } from './schema.ts';
 
 /** What a Gateway is made from, besides the file. */
@@ -33,8 +33,10 @@ export interface PlannedRoute extends Route {
   };
 }
 
-/** The name under which the control plane's own pages are an upstream. */
-export const INTERNAL_APPS = 'sallyport:internal-apps';
+/** The name under which an app of the gateway's own is an upstream. A colon is in no name of the file. */
+export function ownUpstream(app: OwnApp): string {
+  return `sallyport:${app}`;
+}
 
 /** Compiles a configuration that loaded into the frozen object the road runs on. Throws where a policy's needs are unmet. */
 export function compileGateway(input: CompileInput): Gateway {
@@ -66,7 +68,9 @@ export function planRoutes(
   const secureListeners = new Set(
     input.config.listeners.filter((listener) => listener.tls !== 'none').map((listener) => listener.name),
   );
-  const planned = [...internalPages(input, secureListeners)];
+  const planned = ownRoutes(input.config)
+    .filter(({ listeners }) => listeners.length > 0)
+    .map((route) => planOwnRoute(input, route, secureListeners));
   for (const api of input.config.apis) {
     const secure = api.listeners.every((name) => secureListeners.has(name));
     const base: CompileContext = {
@@ -96,32 +100,22 @@ function planRoute(input: CompileInput, api: ApiConfig, route: RouteConfig, cont
   return withPlace(compiled, api, route.upstream, route.match.methods, path, { path, prefix: false, headers });
 }
 
-function internalPages(input: CompileInput, secureListeners: ReadonlySet<string>) {
-  const internal = input.config.listeners
-    .filter((listener) => listener.exposure === 'internal')
-    .map((listener) => listener.name);
-  if (internal.length === 0) return [];
-  const secure = internal.every((name) => secureListeners.has(name));
-  return INTERNAL_PAGES.map((path) => {
-    const forward: ForwardPlan = { upstream: input.upstream(INTERNAL_APPS), preserveHost: false, rewrite: undefined };
-    const route = routeOf(
-      { api: 'sallyport', route: path.slice(1), exposure: 'internal', secure, path, ...processFacts(input) },
-      {},
-      [],
-      forward,
-    );
-    return withPlace(route, { listeners: internal, hosts: [] }, INTERNAL_APPS, ['GET'], path, {
-      path,
-      prefix: false,
-      headers: [],
-    });
-  });
+function planOwnRoute(input: CompileInput, route: OwnRoute, secureListeners: ReadonlySet<string>) {
+  const { api, name, exposure, listeners, path, prefix, methods, app } = route;
+  const secure = listeners.every((listener) => secureListeners.has(listener));
+  const upstream = app === undefined ? undefined : ownUpstream(app);
+  // The apps make URLs of the host their clients know.
+  const forward =
+    upstream === undefined ? undefined : { upstream: input.upstream(upstream), preserveHost: true, rewrite: undefined };
+  const context = { api, route: name, exposure, secure, path, ...processFacts(input) };
+  const compiled = routeOf(context, route.settings, route.own, forward);
+  return withPlace(compiled, route, upstream, methods, path, { path, prefix, headers: [] });
 }
 
 function withPlace(
   route: Route & { readonly plan: readonly PlanStep[] },
   place: Pick<ApiConfig, 'listeners' | 'hosts'>,
-  upstream: string,
+  upstream: string | undefined,
   methods: readonly string[] | undefined,
   path: string,
   entry: Pick<RouteEntry<Route>, 'path' | 'prefix' | 'headers'>,
@@ -154,7 +148,7 @@ function forwardPlan(input: CompileInput, api: ApiConfig, upstreamName: string):
 
 /** What the context of every route has from the process and not from its place. */
 function processFacts(input: CompileInput): Pick<CompileContext, 'ownIssuer' | 'identity'> {
-  return { ownIssuer: undefined, identity: input.identity };
+  return { ownIssuer: input.config.authorizationServer?.issuer, identity: input.identity };
 }
 
 /** How many characters of the path to replace and by what, so that neither `//` nor a missing slash can come out. */

@@ -5,7 +5,7 @@ import { canonicalTarget } from '../lib/canonical-target.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { compileRouter } from '../match/router.ts';
 import type { PolicyDefinition } from '../policies/policy.ts';
-import { INTERNAL_APPS, type PlannedRoute, planRoutes } from './compile.ts';
+import { type PlannedRoute, planRoutes } from './compile.ts';
 import type { PlanStep } from './compile-policies.ts';
 import type { GatewayConfig } from './schema.ts';
 
@@ -141,7 +141,7 @@ function published({ published: { hosts, methods, path } }: PlannedRoute): strin
 
 function upstreamOf(config: GatewayConfig, route: PlannedRoute): string {
   const name = route.published.upstream;
-  if (name === undefined || name === INTERNAL_APPS) return 'the gateway itself';
+  if (name === undefined || name.startsWith('sallyport:')) return 'the gateway itself';
   const targets = config.upstreams[name]?.targets.join(', ') ?? '';
   // A slash is in no name of the file: such an upstream is written where it is used.
   const shown = name.includes('/') ? targets : `${name}: ${targets}`;

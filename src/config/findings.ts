@@ -66,7 +66,7 @@ function listenerFindings(listener: ListenerConfig, index: number): Finding[] {
     listener.exposure === 'internal' &&
     reachable &&
     listener.allow.length === 0 &&
-    (listener.tls === 'none' || listener.tls.clientCa === undefined)
+    (listener.tls === 'none' || listener.tls.clientCa === undefined || listener.tls.clientCertificates === 'requested')
   ) {
     findings.push({
       code: 'open-internal-listener',

@@ -35,7 +35,15 @@ const tls = z.strictObject({
   acme: acme.optional().describe('Gets and renews certificates from an ACME server such as Let’s Encrypt.'),
   clientCa: filePathOption()
     .optional()
-    .describe('PEM file with the roots client certificates are verified against; they are then required.'),
+    .describe(
+      'PEM file with the roots client certificates are verified against; they are then required, unless `clientCertificates` says otherwise.',
+    ),
+  clientCertificates: z
+    .enum(['required', 'requested'])
+    .optional()
+    .describe(
+      '`requested` asks for a certificate and takes clients without one, and with one that `clientCa` does not verify, which then proves no more than the possession of its key: what OAuth needs for mTLS (RFC 8705). Left out: `required` with `clientCa`, and none are asked for without.',
+    ),
   minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('The oldest TLS version spoken.'),
 });
 

@@ -23,6 +23,12 @@ export function resolveConfig(parsed: ParsedConfig, directory: string): GatewayC
     drain: parsed.drain,
     dataDir: resolve(directory, parsed.dataDir),
     upstreams,
+    stores: parsed.stores,
+    authorizationServer: parsed.authorizationServer,
+    issuers: parsed.issuers,
+    logins: parsed.logins,
+    consumers: parsed.consumers,
+    admin: parsed.admin,
     apis,
   };
 }

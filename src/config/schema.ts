@@ -1,12 +1,25 @@
 import { z } from 'zod';
 import { durationOption } from '../lib/duration.ts';
 import { apiSchema, type KnownPolicies, type ParsedApi, type ParsedRoute } from './api-schema.ts';
+import { type AuthorizationServerConfig, authorizationServerSchema } from './authorization-server-schema.ts';
+import {
+  type ConsumerConfig,
+  consumerSchema,
+  type IssuerConfig,
+  issuerSchema,
+  type LoginConfig,
+  loginSchema,
+} from './identity-schema.ts';
 import { type ListenerConfig, listenerSchema } from './listener-schema.ts';
-import { filePathOption } from './option-types.ts';
+import { filePathOption, nameOption } from './option-types.ts';
+import { type StoresConfig, storesSchema } from './stores-schema.ts';
 import { type LogConfig, logSchema, type TracingConfig, tracingSchema } from './telemetry-schema.ts';
 import { type UpstreamConfig, upstreamSchema } from './upstream-schema.ts';
 
+export type { AuthorizationServerConfig, ClientConfig } from './authorization-server-schema.ts';
+export type { ConsumerConfig, IssuerConfig, LoginConfig } from './identity-schema.ts';
 export type { ListenerConfig } from './listener-schema.ts';
+export type { StoresConfig } from './stores-schema.ts';
 export type { LogConfig, TracingConfig } from './telemetry-schema.ts';
 export type { UpstreamConfig } from './upstream-schema.ts';
 
@@ -27,8 +40,41 @@ export function gatewaySchema(known: KnownPolicies) {
       .prefault('./.sallyport')
       .describe('Directory for the development CA, ACME account and certificates, pid file and control socket.'),
     upstreams: z.record(z.string(), upstreamSchema).default({}).describe('Upstreams by name, for APIs that share one.'),
+    stores: storesSchema.prefault({}).describe('Where records and counters are kept.'),
+    authorizationServer: authorizationServerSchema
+      .optional()
+      .describe('The embedded OAuth 2.0 authorization server; left out, there is none.'),
+    issuers: z
+      .array(issuerSchema)
+      .default([])
+      .describe('Other authorities whose tokens are accepted, where their defaults do not fit.'),
+    logins: z
+      .record(nameOption(), loginSchema)
+      .default({})
+      .describe('Sign-in for browsers, by name; APIs refer to one with `authenticate: [{ login: { use: name } }]`.'),
+    consumers: z.array(consumerSchema).default([]).describe('Holders of API keys that are declared here.'),
+    admin: adminSchema(known)
+      .prefault({})
+      .describe('The admin API, on internal listeners under /admin/v1; false turns it off.'),
     apis: z.array(apiSchema(known)).min(1).describe('What the gateway publishes.'),
   });
+}
+
+/** Who may use the admin API. What an alternative must look like is the `authenticate` policy's business. */
+function adminSchema(known: KnownPolicies) {
+  const authenticate = known.builtIn.find(({ name }) => name === 'authenticate')?.config ?? z.never();
+  const options = z.strictObject({
+    authenticate: authenticate
+      .optional()
+      .describe(
+        'How administrators authenticate, with the scope `admin`; left out, by API key: one is made and printed at the first start.',
+      ),
+    allowedClients: z
+      .array(z.string().min(1))
+      .optional()
+      .describe('OAuth clients that may call it; left out, any with the scope.'),
+  });
+  return z.union([z.literal(false), options]);
 }
 
 /** The file as the schema leaves it: durations in milliseconds, sizes in bytes, names not yet resolved. */
@@ -45,8 +91,17 @@ export interface GatewayConfig {
   readonly dataDir: string;
   /** Every upstream by its name; those written inside an API or route are named `api` or `api/route`. */
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
+  readonly stores: StoresConfig;
+  readonly authorizationServer: AuthorizationServerConfig | undefined;
+  readonly issuers: readonly IssuerConfig[];
+  readonly logins: Readonly<Record<string, LoginConfig>>;
+  readonly consumers: readonly ConsumerConfig[];
+  readonly admin: AdminConfig;
   readonly apis: readonly ApiConfig[];
 }
+
+/** `authenticate` is a parsed config of the policy of that name. */
+export type AdminConfig = ParsedConfig['admin'];
 
 export interface ApiConfig extends Omit<ParsedApi, 'listeners' | 'hosts' | 'upstream' | 'routes'> {
   /** Names of the listeners that carry it, the default already worked out. */

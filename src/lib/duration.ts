@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** 24 days. Node's timers take no delay above 2^31 - 1 ms, a little more than that: a longer one would fire at once. */
 export const LONGEST_DURATION = 2_073_600_000;
 
+/** For times that are compared with a clock, and given to no timer. */
+export const YEAR = 366 * 86_400_000;
+
 /** Milliseconds of a duration such as `250ms`, `30s`, `5m`, `1h` or `1d`; undefined where the text is none. */
 export function parseDuration(text: string): number | undefined {
   const parts = PATTERN.exec(text);

@@ -41,6 +41,8 @@ export interface TlsMaterial {
   readonly certificates: readonly { readonly cert: string; readonly key: string; readonly names: readonly string[] }[];
   /** Roots that client certificates are verified against; they are then required. */
   readonly clientCa: string | undefined;
+  /** `requested`: a client may come without a certificate, or with one that `clientCa` does not verify. */
+  readonly clientCertificates: 'required' | 'requested' | 'none';
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   readonly acmeAlpn: readonly AcmeChallengeCertificate[];
   /** 48 secret bytes that all workers share, so that a session resumes in any of them. */

@@ -211,7 +211,15 @@ export function tlsMaterial(
   certificates: TlsMaterial['certificates'],
   options: Partial<TlsMaterial> = {},
 ): TlsMaterial {
-  return { certificates, clientCa: undefined, minVersion: 'TLSv1.2', acmeAlpn: [], ticketKeys: undefined, ...options };
+  return {
+    certificates,
+    clientCa: undefined,
+    clientCertificates: options.clientCa === undefined ? 'none' : 'required',
+    minVersion: 'TLSv1.2',
+    acmeAlpn: [],
+    ticketKeys: undefined,
+    ...options,
+  };
 }
 
 /** Counts of a listener that has no other workers beside it. */

@@ -42,25 +42,26 @@ export function createTlsFront(material: TlsMaterial, options: TlsFrontOptions):
     key: first.key,
     ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: options.handshakeTimeout,
-    requestCert: material.clientCa !== undefined,
-    rejectUnauthorized: material.clientCa !== undefined,
+    requestCert: material.clientCertificates !== 'none',
+    rejectUnauthorized: material.clientCertificates === 'required',
     // chooseCertificate never throws and always names a certificate; an exception in here would end the process (CVE-2026-21637).
     SNICallback: (servername, done) => done(null, contexts[chooseCertificate(servername, index)]),
   });
   const take = feed(server, (connection, socket) => {
     // Node has verified the certificate; what it might overlook on a resumed session is looked at again (attack 26).
-    if (material.clientCa !== undefined && (!socket.authorized || socket.getPeerX509Certificate() === undefined)) {
+    const refused = !socket.authorized || socket.getPeerX509Certificate() === undefined;
+    if (material.clientCertificates === 'required' && refused) {
       socket.destroy();
       return;
     }
-    connection.tls = factsOf(socket);
+    connection.tls = factsOf(socket, material.clientCa !== undefined);
     options.onSecure(connection, socket);
   });
   return { take, takeChallenge: challengeFront(material, options) };
 }
 
 function sharedSettings(material: TlsMaterial, listener: string) {
-  const scope = JSON.stringify([listener, material.clientCa ?? null, material.minVersion]);
+  const scope = JSON.stringify([listener, material.clientCa ?? null, material.clientCertificates, material.minVersion]);
   return {
     ...(material.clientCa === undefined ? {} : { ca: material.clientCa }),
     minVersion: material.minVersion,
@@ -71,7 +72,7 @@ function sharedSettings(material: TlsMaterial, listener: string) {
     // A session is bound to what was asked when it was made: a ticket of a listener that asks for no client certificate, or
     // of another client CA, opens nothing here. The keys differ too, so that it cannot even be read.
     sessionIdContext: Buffer.from(hkdfSync('sha256', scope, '', 'session id context', 16)).toString('hex'),
-    sessionTimeout: material.clientCa === undefined ? 3600 : 300, // seconds
+    sessionTimeout: material.clientCertificates === 'none' ? 3600 : 300, // seconds
     ...(material.ticketKeys === undefined
       ? {}
       : {
@@ -120,7 +121,8 @@ function endpoints(socket: {
   return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`;
 }
 
-function factsOf(socket: TLSSocket): TlsFacts {
+/** Without roots of its own a listener verifies nobody: that a public authority knows the name of a client says nothing here. */
+function factsOf(socket: TLSSocket, hasClientCa: boolean): TlsFacts {
   const certificate = socket.getPeerX509Certificate();
   // `false` where the client sent no SNI; the types know a string only.
   const servername: unknown = (socket as { readonly servername?: unknown }).servername;
@@ -134,7 +136,7 @@ function factsOf(socket: TLSSocket): TlsFacts {
         : {
             fingerprint256: certificate.fingerprint256,
             subject: certificate.subject,
-            verified: socket.authorized,
+            verified: hasClientCa && socket.authorized,
             raw: certificate.raw,
           },
   };

@@ -56,6 +56,8 @@ export class CertificateStore {
         certificates: certificates.map(({ cert, key, names }) => ({ cert, key, names })),
         clientCa:
           listener.tls.clientCa === undefined ? undefined : await readClientRoots(listener.name, listener.tls.clientCa),
+        clientCertificates:
+          listener.tls.clientCertificates ?? (listener.tls.clientCa === undefined ? 'none' : 'required'),
         minVersion: listener.tls.minVersion,
       };
     }

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
-import { listenOn } from './internal-apps.ts';
+import { listenOn } from './own-apps.ts';
 
 /** What a command on the same machine may ask of a running gateway. */
 export interface ControlActions {

@@ -1,4 +1,12 @@
+import type { JWK } from 'jose';
+import type { OwnApp } from '../config/own-routes.ts';
+import type { Questions } from '../identity/link.ts';
+import type { ReportBatch } from '../identity/report-batch.ts';
+import type { IssuerKeySet } from '../identity/services.ts';
 import type { AcmeChallengeCertificate, TlsMaterial } from '../listen/listener-options.ts';
+import type { AuditRecord } from '../stores/audit.ts';
+import type { CountersSettings } from '../stores/open-counters.ts';
+import type { RecordsSettings } from '../stores/open-records.ts';
 
 /** TLS material by listener name, read by the control plane; private keys never leave this process. */
 export type Materials = Readonly<Record<string, Omit<TlsMaterial, 'acmeAlpn' | 'ticketKeys'>>>;
@@ -22,8 +30,8 @@ export interface Blueprint<Config> {
   readonly files: Readonly<Record<string, string>>;
   readonly challenges: Challenges;
   readonly ticketKeys: Uint8Array;
-  /** Path of the Unix socket the internal apps answer on. */
-  readonly internalSocket: string;
+  /** Paths of the Unix sockets the gateway's own apps answer on, by app. */
+  readonly appSockets: Readonly<Record<OwnApp, string>>;
 }
 
 /** Control plane → worker. A reload is two messages, so that no worker runs a configuration that another refused. */
@@ -33,6 +41,8 @@ export type ToWorker<Config> =
   | { readonly type: 'abandon'; readonly generation: number }
   | { readonly type: 'challenges'; readonly id: number; readonly challenges: Challenges }
   | { readonly type: 'metrics'; readonly id: number }
+  | { readonly type: 'news'; readonly news: News }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown; readonly refusal: string | undefined }
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
 /** Worker → control plane. */
@@ -42,11 +52,40 @@ export type FromWorker =
   | { readonly type: 'committed'; readonly generation: number }
   | { readonly type: 'metrics'; readonly id: number; readonly snapshot: unknown }
   | { readonly type: 'challenged'; readonly id: number }
+  | { readonly type: 'report'; readonly report: ReportBatch }
+  | QuestionMessage
   | { readonly type: 'drained' };
+
+/** A worker asks the control plane; the answer has the same id. */
+export type QuestionMessage = {
+  readonly [Question in keyof Questions]: {
+    readonly type: 'question';
+    readonly id: number;
+    readonly question: Question;
+    readonly facts: Questions[Question]['facts'];
+  };
+}[keyof Questions];
+
+/** What the control plane tells every worker about callers as it happens, and a new worker all at once. */
+export type News =
+  | { readonly kind: 'changes'; readonly records: readonly AuditRecord[]; readonly seq: number }
+  | { readonly kind: 'issuer-keys'; readonly set: IssuerKeySet }
+  | { readonly kind: 'identity-key'; readonly jwk: JWK; readonly issuer: string };
 
 /** What a worker is born with. */
 export interface WorkerFacts {
   readonly number: number;
   /** Memory of the counts that all workers keep together. */
   readonly counts: SharedArrayBuffer;
+  readonly stores: StoreFacts;
+}
+
+/** How a worker reaches the stores. They are fixed for the life of the process. */
+export interface StoreFacts {
+  readonly records: RecordsSettings;
+  readonly counters: CountersSettings;
+  /** Keys of the sealer, the first of which seals. */
+  readonly sealingKeys: readonly Uint8Array[];
+  /** How far the control plane has read the log of changes. */
+  readonly freshness: SharedArrayBuffer;
 }

@@ -1,4 +1,5 @@
-import { INTERNAL_APPS } from '../config/compile.ts';
+import { ownUpstream } from '../config/compile.ts';
+import { OWN_APPS } from '../config/own-routes.ts';
 import type { GatewayConfig, UpstreamConfig } from '../config/schema.ts';
 import { openUpstream, type Upstream, type UpstreamOptions } from '../forward/upstream.ts';
 import type { Blueprint } from './messages.ts';
@@ -18,7 +19,7 @@ export class UpstreamShelf {
     const names = new Map<string, string>();
     for (const [name, config] of Object.entries(blueprint.config.upstreams))
       names.set(name, this.#shelve(optionsOf(config, blueprint.files)));
-    names.set(INTERNAL_APPS, this.#shelve(internalApps(blueprint.internalSocket)));
+    for (const app of OWN_APPS) names.set(ownUpstream(app), this.#shelve(ownApp(blueprint.appSockets[app])));
     this.#generations.set(generation, names);
   }
 
@@ -75,12 +76,12 @@ function optionsOf(config: UpstreamConfig, files: Readonly<Record<string, string
   };
 }
 
-function internalApps(socketPath: string): UpstreamOptions {
+function ownApp(socketPath: string): UpstreamOptions {
   return {
     targets: [`unix:${socketPath}`],
-    connections: 4,
-    waiting: 64,
-    timeouts: { connect: 2_000, head: 10_000, idle: 10_000 },
+    connections: 16,
+    waiting: 1024,
+    timeouts: { connect: 2_000, head: 30_000, idle: 60_000 },
     tls: undefined,
   };
 }

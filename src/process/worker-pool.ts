@@ -1,8 +1,23 @@
 import { Worker } from 'node:worker_threads';
+import type { ReportBatch } from '../identity/report-batch.ts';
 import { SharedCounts } from '../lib/shared-counts.ts';
-import type { Blueprint, Challenges, FromWorker, ToWorker, WorkerFacts } from './messages.ts';
+import type {
+  Blueprint,
+  Challenges,
+  FromWorker,
+  News,
+  QuestionMessage,
+  StoreFacts,
+  ToWorker,
+  WorkerFacts,
+} from './messages.ts';
 
 export interface PoolEvents {
+  /** A new worker is there and serves nothing yet: what it is told here comes before everything else. */
+  onBorn(tell: (news: News) => void): void;
+  /** Resolves with the answer to a worker's question; rejects where there is none. */
+  onQuestion(question: QuestionMessage): Promise<unknown>;
+  onReport(report: ReportBatch): void;
   onCrash(worker: number, error: Error, restartInMs: number): void;
   onRestarted(worker: number): void;
 }
@@ -11,6 +26,7 @@ export interface PoolOptions extends PoolEvents {
   /** The program's entry point; it finds out by itself that it runs in a worker thread. */
   readonly entry: URL;
   readonly size: number;
+  readonly stores: StoreFacts;
 }
 
 /** A worker that does not answer within this is taken for dead. */
@@ -105,6 +121,11 @@ export class WorkerPool<Config> {
     );
   }
 
+  /** Tells every worker that runs; one that starts later hears it through `onBorn`. */
+  tell(news: News): void {
+    for (const slot of this.#slots) this.#send(slot, { type: 'news', news });
+  }
+
   /** One snapshot of metrics a worker that answers. */
   async metrics(): Promise<unknown[]> {
     const id = this.#nextId();
@@ -160,12 +181,16 @@ export class WorkerPool<Config> {
   async #spawn(slot: Slot<Config>): Promise<void> {
     const thread = new Worker(this.#options.entry, {
       name: `worker-${slot.number}`,
-      workerData: { number: slot.number, counts: this.#counts } satisfies WorkerFacts,
+      workerData: {
+        number: slot.number,
+        counts: this.#counts,
+        stores: this.#options.stores,
+      } satisfies WorkerFacts,
     });
     slot.thread = thread;
     slot.startedAt = performance.now();
     let failure: Error | undefined;
-    thread.on('message', (message: FromWorker) => this.#answered(slot, message));
+    thread.on('message', (message: FromWorker) => this.#answered(slot, thread, message));
     thread.on('error', (error) => {
       failure = error instanceof Error ? error : new Error(String(error));
     });
@@ -173,6 +198,7 @@ export class WorkerPool<Config> {
       this.#exited(slot, thread, failure ?? new Error(`the worker exited with code ${code}`)),
     );
     await this.#expect(slot, (message) => message.type === 'ready', ANSWER_MS);
+    this.#options.onBorn((news) => this.#send(slot, { type: 'news', news }));
   }
 
   #exited(slot: Slot<Config>, thread: Worker, error: Error): void {
@@ -252,7 +278,22 @@ export class WorkerPool<Config> {
     });
   }
 
-  #answered(slot: Slot<Config>, message: FromWorker): void {
+  async #answer(slot: Slot<Config>, thread: Worker, message: QuestionMessage): Promise<void> {
+    let reply: ToWorker<Config>;
+    try {
+      const answer = await this.#options.onQuestion(message);
+      reply = { type: 'answer', id: message.id, answer, refusal: undefined };
+    } catch (error) {
+      const refusal = error instanceof Error ? error.message : String(error);
+      reply = { type: 'answer', id: message.id, answer: undefined, refusal };
+    }
+    // Another worker in its place has asked other questions under the same ids.
+    if (slot.thread === thread) thread.postMessage(reply);
+  }
+
+  #answered(slot: Slot<Config>, thread: Worker, message: FromWorker): void {
+    if (message.type === 'report') return this.#options.onReport(message.report);
+    if (message.type === 'question') return void this.#answer(slot, thread, message);
     for (const pending of slot.pending) {
       if (pending.matches(message)) {
         pending.resolve(message);

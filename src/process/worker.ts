@@ -4,7 +4,6 @@ import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
 import { readTypescript } from '../config/typescript-source.ts';
 import type { Exchange } from '../exchange.ts';
 import { type Gateway, serve } from '../gateway.ts';
-import { inertServices } from '../identity/inert-services.ts';
 import { SharedCounts } from '../lib/shared-counts.ts';
 import { type Listener, openListener } from '../listen/listener.ts';
 import type { ListenerOptions } from '../listen/listener-options.ts';
@@ -13,11 +12,14 @@ import type { Blueprint, Challenges, FromWorker, ToWorker, WorkerFacts } from '.
 import { createObservers, type Observers } from './observers.ts';
 import { canSharePorts } from './ports.ts';
 import { UpstreamShelf } from './upstream-shelf.ts';
+import { openWorkerIdentity, type WorkerIdentity } from './worker-identity.ts';
 
 /** A worker thread of the data plane: it runs whatever Gateway the control plane put into force last. */
-export function runWorker(port: MessagePort, facts: WorkerFacts): void {
+export async function runWorker(port: MessagePort, facts: WorkerFacts): Promise<void> {
+  const tell = (message: FromWorker) => port.postMessage(message);
   const counts = new SharedCounts(facts.counts, facts.number);
-  const worker = new DataPlane((message) => port.postMessage(message), counts);
+  const identity = await openWorkerIdentity(facts.stores, tell);
+  const worker = new DataPlane(tell, counts, identity);
   port.on('message', (message: ToWorker<GatewayConfig>) => void worker.obey(message));
   port.postMessage({ type: 'ready' } satisfies FromWorker);
 }
@@ -40,6 +42,7 @@ interface Prepared {
 class DataPlane {
   readonly #tell: (message: FromWorker) => void;
   readonly #counts: SharedCounts;
+  readonly #identity: WorkerIdentity;
   readonly #upstreams = new UpstreamShelf();
   #posts = new Map<string, Post>();
   #prepared: Prepared | undefined;
@@ -48,8 +51,9 @@ class DataPlane {
   /** Listeners a reload has removed, until their last request is answered. */
   readonly #leaving = new Set<Listener>();
 
-  constructor(tell: (message: FromWorker) => void, counts: SharedCounts) {
+  constructor(tell: (message: FromWorker) => void, counts: SharedCounts, identity: WorkerIdentity) {
     this.#tell = tell;
+    this.#identity = identity;
     this.#counts = counts;
   }
 
@@ -66,6 +70,10 @@ class DataPlane {
         return this.#tell({ type: 'challenged', id: message.id });
       case 'metrics':
         return this.#tell({ type: 'metrics', id: message.id, snapshot: await this.#observers?.snapshot() });
+      case 'news':
+        return this.#identity.hear(message.news);
+      case 'answer':
+        return this.#identity.answered(message);
       case 'drain':
         await Promise.all(
           [...[...this.#posts.values()].map(({ listener }) => listener), ...this.#leaving].map((listener) =>
@@ -73,6 +81,7 @@ class DataPlane {
           ),
         );
         await this.#observers?.close(undefined);
+        await this.#identity.close();
         return this.#tell({ type: 'drained' });
     }
   }
@@ -89,7 +98,7 @@ class DataPlane {
         config,
         generation,
         customPolicies,
-        identity: inertServices,
+        identity: this.#identity.services,
         upstream: (name) => this.#upstreams.get(generation, name),
         begin: observers.begin,
         done: observers.done,

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import type { Exchange, Principal } from '../exchange.ts';
+import { definePolicy } from '../policies/policy.ts';
+
+const nothing = z.strictObject({}).describe('No options: only the gateway itself uses it.');
+
+/**
+ * Shows the authorization server the client's certificate (RFC 9440), verified or not: it decides itself which client may use
+ * it (RFC 8705). Clients cannot send the field, since its name is a reserved one.
+ */
+export const presentCertificatePolicy = definePolicy({
+  name: 'presentCertificate',
+  phase: 'prepare',
+  config: nothing,
+  onByDefault: () => true,
+  compile() {
+    function presentCertificate(exchange: Exchange): undefined {
+      const certificate = exchange.tls?.clientCertificate;
+      if (certificate === undefined) return;
+      exchange.upstreamHeaders.set.append('Client-Cert', `:${Buffer.from(certificate.raw).toString('base64')}:`);
+    }
+    return { request: presentCertificate };
+  },
+});
+
+/** Tells the admin API who acts, in the words of the audit log. */
+export const nameActorPolicy = definePolicy({
+  name: 'nameActor',
+  phase: 'prepare',
+  needs: ['principal'],
+  config: nothing,
+  onByDefault: () => true,
+  compile() {
+    function nameActor(exchange: Exchange): undefined {
+      if (exchange.principal === undefined) throw new Error('the admin API was reached without a principal');
+      exchange.upstreamHeaders.set.append('X-Sallyport-Actor', actorOf(exchange.principal));
+    }
+    return { request: nameActor };
+  },
+});
+
+function actorOf(principal: Principal): string {
+  const named = principal.method === 'apiKey' ? `key:${principal.credentialId}` : `${principal.kind}:${principal.id}`;
+  // A field holds printable ASCII only; what does not is written so that two names stay two.
+  return named.replaceAll(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character)).slice(0, 512);
+}

@@ -1,0 +1,97 @@
+import { SharedFreshness } from '../identity/freshness.ts';
+import { createIdentitySigner } from '../identity/identity-signer.ts';
+import { createIssuers } from '../identity/issuer-view.ts';
+import { createKeyFinder } from '../identity/key-finder.ts';
+import { KeyUses } from '../identity/key-uses.ts';
+import { ReportCollector } from '../identity/report-batch.ts';
+import { RevocationList } from '../identity/revocation-list.ts';
+import type { IdentityServices } from '../identity/services.ts';
+import { sessionCookieKeys } from '../identity/session-cookie.ts';
+import { createSessionFinder } from '../identity/session-finder.ts';
+import { openCounters } from '../stores/open-counters.ts';
+import { openRecords } from '../stores/open-records.ts';
+import { createSealer } from '../stores/sealer.ts';
+import type { FromWorker, News, StoreFacts, ToWorker } from './messages.ts';
+import { WorkerLink } from './worker-link.ts';
+
+/** What a worker knows of callers, and how it hears of changes. */
+export interface WorkerIdentity {
+  readonly services: IdentityServices;
+  hear(news: News): void;
+  answered(message: Extract<ToWorker<never>, { type: 'answer' }>): void;
+  /** Sends the last report and lets go of the stores. */
+  close(): Promise<void>;
+}
+
+/** Last use and refusals are reported so often; a crash loses at most this much of them. */
+const REPORT_MS = 1_000;
+/** Keys and sessions a worker remembers: about 1 KiB each. */
+const CAPACITY = 50_000;
+
+export async function openWorkerIdentity(
+  facts: StoreFacts,
+  tell: (message: FromWorker) => void,
+): Promise<WorkerIdentity> {
+  const sealer = createSealer(facts.sealingKeys);
+  const freshness = new SharedFreshness(facts.freshness);
+  const records = await openRecords(facts.records, { sealer, readOnly: true });
+  const counters = await openCounters(facts.counters);
+  const link = new WorkerLink(tell);
+  const revocations = new RevocationList();
+  const issuers = createIssuers(link);
+  const keys = createKeyFinder({ records, freshness, capacity: CAPACITY });
+  const sessions = createSessionFinder({
+    records,
+    link,
+    freshness,
+    cookieKeys: sessionCookieKeys(sealer),
+    capacity: CAPACITY,
+  });
+  const signer = createIdentitySigner();
+  const uses = new KeyUses();
+  const collector = new ReportCollector();
+
+  function report(): void {
+    const batch = collector.drain(uses.drain());
+    if (batch !== undefined) tell({ type: 'report', report: batch });
+  }
+  const reporting = setInterval(report, REPORT_MS).unref();
+
+  return {
+    services: {
+      issuers,
+      revocations,
+      keys,
+      sessions,
+      replay: counters,
+      signer,
+      reports: {
+        audit: (event) => collector.audit(event),
+        keyUsed: (use) => uses.add(use),
+        keyRefused: (id, address) => collector.keyRefused(id, address),
+      },
+    },
+    hear(news) {
+      switch (news.kind) {
+        case 'changes':
+          revocations.note(news.records);
+          keys.forget(news.records);
+          sessions.forget(news.records);
+          freshness.takeIn(news.seq);
+          return;
+        case 'issuer-keys':
+          issuers.note(news.set);
+          return;
+        case 'identity-key':
+          signer.use(news.jwk, news.issuer);
+          return;
+      }
+    },
+    answered: ({ id, answer, refusal }) => link.answered(id, answer, refusal),
+    async close() {
+      clearInterval(reporting);
+      report();
+      await Promise.allSettled([records.close(), counters.close()]);
+    },
+  };
+}
