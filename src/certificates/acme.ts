@@ -2,10 +2,10 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { domainToASCII } from 'node:url';
+import { createFileOnce, ensurePrivateDirectory, readIfPresent } from '../lib/private-files.ts';
 import type { ChallengeBoard, ChallengeType } from './acme-order.ts';
 import { type Certificate, inspectPair } from './certificate-pair.ts';
 import { type KeptCertificate, keepCertificate, readKeptCertificate, renewalDue } from './kept-certificate.ts';
-import { createFileOnce, ensurePrivateDirectory, readIfPresent } from './private-files.ts';
 
 export type { ChallengeType, PublishedChallenge } from './acme-order.ts';
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { errorCode } from '../lib/private-files.ts';
 import { type Certificate, inspectPair, type PairFault } from './certificate-pair.ts';
-import { errorCode } from './private-files.ts';
 
 export interface CertificatePaths {
   readonly cert: string;

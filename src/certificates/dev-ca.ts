@@ -2,9 +2,9 @@ import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'n
 import { isIP, SocketAddress } from 'node:net';
 import { join, resolve } from 'node:path';
 import { domainToASCII } from 'node:url';
+import { createFileOnce, ensurePrivateDirectory, readIfPresent, replaceFile } from '../lib/private-files.ts';
 import type { Certificate } from './certificate-pair.ts';
 import { keepCertificate, readKeptCertificate, renewalDue } from './kept-certificate.ts';
-import { createFileOnce, ensurePrivateDirectory, readIfPresent, replaceFile } from './private-files.ts';
 
 /** The certificate authority of one machine's development: it signs for whatever names that machine asks. */
 export interface DevCa {

@@ -1,5 +1,5 @@
+import { readIfPresent, replaceFile } from '../lib/private-files.ts';
 import { type Certificate, inspectPair } from './certificate-pair.ts';
-import { readIfPresent, replaceFile } from './private-files.ts';
 
 /** A certificate of our own making or fetching, with the life it was given. */
 export interface KeptCertificate extends Certificate {
