@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationOption, YEAR } from '../lib/duration.ts';
+import { cidrOption } from '../lib/network-address.ts';
 import { nameOption } from './option-types.ts';
 import { certificatesOption, issuerOption, secretOption } from './secret-options.ts';
 
@@ -135,6 +136,11 @@ export const authorizationServerSchema = z.strictObject({
     .union([z.literal(false), registration])
     .default(false)
     .describe('Dynamic client registration (RFC 7591); off unless it is set.'),
+  privateNetworks: z
+    .array(cidrOption())
+    .default([])
+    .describe('Private addresses that documents and logout addresses of clients may be at; none by default, so that no client can have the gateway look around inside.'),
+  ca: certificatesOption().optional().describe('Roots to trust, besides the public ones, when documents of clients are fetched or their logout addresses called.'),
   clientIdMetadata: z
     .boolean()
     .default(false)

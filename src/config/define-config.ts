@@ -1,8 +1,11 @@
 import type { z } from 'zod';
 import type { CompileContext, CompiledPolicy, PolicyDefinition } from '../policies/policy.ts';
 import type { ApiOptions, RouteOptions } from './api-schema.ts';
+import type { authorizationServerSchema } from './authorization-server-schema.ts';
+import type { consumerSchema, issuerSchema, loginSchema } from './identity-schema.ts';
 import type { listenerSchema } from './listener-schema.ts';
 import type { PolicyOptions } from './policy-options.ts';
+import type { storesSchema } from './stores-schema.ts';
 import type { logSchema, tracingSchema } from './telemetry-schema.ts';
 import type { upstreamSchema } from './upstream-schema.ts';
 
@@ -15,6 +18,14 @@ export interface ConfigInput {
   readonly drain?: string;
   readonly dataDir?: string;
   readonly upstreams?: Readonly<Record<string, z.input<typeof upstreamSchema>>>;
+  readonly stores?: z.input<typeof storesSchema>;
+  readonly authorizationServer?: z.input<typeof authorizationServerSchema>;
+  readonly issuers?: readonly z.input<typeof issuerSchema>[];
+  readonly logins?: Readonly<Record<string, z.input<typeof loginSchema>>>;
+  readonly consumers?: readonly z.input<typeof consumerSchema>[];
+  readonly admin?:
+    | false
+    | { readonly authenticate?: PolicyOptions['authenticate']; readonly allowedClients?: readonly string[] };
   readonly apis: readonly ApiInput[];
   /** Made with `definePolicy`; APIs and routes set them up under their own `policies`, by name. */
   readonly policies?: readonly CustomPolicy[];

@@ -2,6 +2,8 @@ import { dirname, extname, resolve } from 'node:path';
 import type { PolicyDefinition } from '../policies/policy.ts';
 import { policies } from '../policies/registry.ts';
 import { checkFiles } from './check-files.ts';
+import { identityFaults } from './check-identity.ts';
+import { ownRouteFaults } from './check-own-routes.ts';
 import { planFaults } from './check-plan.ts';
 import { type Fault, formatPath, type RawFault } from './faults.ts';
 import { parseConfig } from './parse.ts';
@@ -74,6 +76,8 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Lo
   const place = (raw: readonly RawFault[]) => placeFaults(raw, source, references.secrets);
   if (faults.length > 0 || parsed.config === undefined) return { ok: false, faults: place(faults), files };
   const config = deepFreeze(resolveConfig(parsed.config, reading.directory));
+  const impossible = [...identityFaults(config), ...ownRouteFaults(config)];
+  if (impossible.length > 0) return { ok: false, faults: place(impossible), files };
   const unplanned = planFaults(config, source.customPolicies);
   if (unplanned.length > 0) return { ok: false, faults: place(unplanned), files };
   const secretPaths = new Set(references.secrets.map((secret) => formatPath(secret.path)));

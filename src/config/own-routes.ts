@@ -32,7 +32,7 @@ export interface OwnRoute {
 }
 
 /** The API name of everything the gateway publishes by itself, in logs and metrics. */
-const OWN_API = 'sallyport';
+export const OWN_API = 'sallyport';
 /** The admin API, as a key's list of APIs names it. */
 export const ADMIN_API = 'sallyport-admin';
 export const ADMIN_PATH = '/admin/v1';

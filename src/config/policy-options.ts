@@ -11,12 +11,15 @@ import type { securityHeadersConfig } from '../policies/security-headers/config.
  * holds the two together.
  */
 export interface PolicyOptions {
+  readonly authenticate?: z.input<typeof authenticateConfig>;
+  readonly authorize?: Setting<typeof authorizeConfig>;
   readonly cors?: Setting<typeof corsConfig>;
   readonly errorMasking?: Setting<typeof errorMaskingConfig>;
   readonly headers?: Setting<typeof headersConfig>;
   readonly ipAccess?: Setting<typeof ipAccessConfig>;
   readonly requestLimits?: Setting<typeof requestLimitsConfig>;
   readonly securityHeaders?: Setting<typeof securityHeadersConfig>;
+  readonly upstreamIdentity?: Setting<typeof upstreamIdentityConfig>;
 }
 
 /** `false` turns a policy off. */

@@ -9,6 +9,12 @@ export interface ControlMetrics {
   readonly generation: Gauge;
   /** Seconds since the epoch at which the first certificate of a listener ends. */
   readonly certificateExpiry: Gauge<'name'>;
+  /** A finding of unusual use of an API key. */
+  anomaly(reason: string): void;
+  /** Security events that were lost, since the store did not take them in time. */
+  auditDropped(count: number): void;
+  /** A store did not answer within its deadline, or failed. */
+  storeFailed(): void;
   /** Prometheus text (version 0.0.4) of the control plane and these snapshots; what is no snapshot is left out. */
   aggregate(snapshots: readonly unknown[]): Promise<string>;
 }
@@ -49,12 +55,31 @@ export function createControlMetrics(facts: { readonly version: string }): Contr
     labelNames: ['name'],
     registers,
   });
+  const anomalies = new Counter({
+    name: 'sallyport_key_anomalies_total',
+    help: 'Findings of unusual use of API keys, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const auditDropped = new Counter({
+    name: 'sallyport_audit_events_dropped_total',
+    help: 'Security events that did not get into the audit log.',
+    registers,
+  });
+  const storeFailures = new Counter({
+    name: 'sallyport_store_failures_total',
+    help: 'Times a store did not answer the control plane within its deadline, or failed.',
+    registers,
+  });
 
   return {
     workerRestarts,
     reloads,
     generation,
     certificateExpiry,
+    anomaly: (reason) => anomalies.inc({ reason }),
+    auditDropped: (count) => auditDropped.inc(count),
+    storeFailed: () => storeFailures.inc(),
     async aggregate(snapshots) {
       const present = snapshots.filter(isSnapshot);
       const families = [...present.map((snapshot) => snapshot.families), ...departed.follow(present)];

@@ -1,12 +1,15 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { createServer, request } from 'node:http';
+import { createServer, type RequestListener, request } from 'node:http';
 import { join } from 'node:path';
+import { ADMIN_PATH } from '../config/own-routes.ts';
 import { listenOn } from './own-apps.ts';
 
 /** What a command on the same machine may ask of a running gateway. */
 export interface ControlActions {
   reload(): Promise<ReloadOutcome>;
   status(): GatewayStatus;
+  /** Answers a request to the admin API from this machine's own user. */
+  administer: RequestListener;
 }
 
 export interface ReloadOutcome {
@@ -53,6 +56,7 @@ export async function openControlSocket(dataDir: string, actions: ControlActions
   await rm(path, { force: true }); // left behind by a gateway that was killed
 
   const server = createServer(async (incoming, response) => {
+    if (incoming.url?.startsWith(`${ADMIN_PATH}/`) === true) return actions.administer(incoming, response);
     const isReload = incoming.method === 'POST' && incoming.url === '/reload';
     const isStatus = incoming.method === 'GET' && incoming.url === '/status';
     const answer = isReload ? await actions.reload() : isStatus ? actions.status() : undefined;

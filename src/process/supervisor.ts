@@ -8,9 +8,12 @@ import { CertificateStore, newTicketKeys } from './certificate-store.ts';
 import { ConfigRefused, refuseFixedChanges } from './config-refused.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
-import { type InternalAppServer, serveInternalApps } from './internal-apps.ts';
+import { IdentityApps } from './identity-apps.ts';
+import { IdentityPlane } from './identity-plane.ts';
 import type { Blueprint, Materials } from './messages.ts';
+import { type OwnAppServer, pagesApp, serveOwnApps } from './own-apps.ts';
 import { canSharePorts, fixPorts } from './ports.ts';
+import { storeFacts } from './store-facts.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface SupervisorOptions {
@@ -91,33 +94,12 @@ class Supervisor implements RunningGateway {
     const control = await openControlSocket(loaded.config.dataDir, {
       reload: () => this.reload(),
       status: () => this.#status(),
-    });
-    let apps: InternalAppServer | undefined;
-    const pool = new WorkerPool<GatewayConfig>({
-      entry: this.#options.entry,
-      size: workerCount(loaded.config.workers),
-      onCrash: (worker, error, restartInMs) => {
-        metrics.workerRestarts.inc();
-        log.error({ worker, err: error, restartInMs }, 'a worker crashed; it is restarted');
-      },
-      onRestarted: (worker) => log.info({ worker }, 'the worker is back'),
+      administer: (request, response) => this.#running().identity.administer(request, response),
     });
     try {
-      apps = await serveInternalApps({
-        '/healthz': () => ({ status: 200, contentType: 'text/plain', body: 'ok\n' }),
-        '/readyz': () => this.#readiness(),
-        '/metrics': async () => ({
-          status: 200,
-          contentType: 'text/plain; version=0.0.4',
-          body: await metrics.aggregate(await pool.metrics()),
-        }),
-      });
-      const { config, ports } = await fixPorts(loaded.config, undefined);
-      this.#state = { loaded: { ...loaded, config }, ports, log, metrics, certificates, control, apps, pool };
-      await pool.start(await this.#blueprint(config, loaded, certificates, apps));
-      await certificates.follow(config);
+      await this.#open({ loaded, log, metrics, certificates, control });
     } catch (error) {
-      await Promise.allSettled([pool.terminate(), control.close(), apps?.close(), certificates.close()]);
+      await Promise.allSettled([control.close(), certificates.close()]);
       throw error;
     }
     metrics.generation.set(this.#generation);
@@ -128,13 +110,71 @@ class Supervisor implements RunningGateway {
       {
         pid: process.pid,
         version: this.#options.version,
-        workers: pool.size,
+        workers: this.#running().pool.size,
         listeners: describeListeners(this.#running()),
       },
       'the gateway is ready',
     );
     for (const { path, line, message, hint } of loaded.warnings)
       log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
+  }
+
+  /** Opens the stores, the gateway's own apps and the workers, each on top of the one before. */
+  async #open(base: Pick<State, 'loaded' | 'log' | 'metrics' | 'certificates' | 'control'>): Promise<void> {
+    const { loaded, log, metrics, certificates } = base;
+    const { config, ports } = await fixPorts(loaded.config, undefined);
+    const facts = await storeFacts(config);
+    const plane = await IdentityPlane.open({ facts, log, metrics });
+    const identity = new IdentityApps(plane, {
+      log,
+      version: this.#options.version,
+      status: () => this.#status(),
+      devCa: () => certificates.devCa?.certificate,
+    });
+    const pool = new WorkerPool<GatewayConfig>({
+      entry: this.#options.entry,
+      size: workerCount(config.workers),
+      stores: facts,
+      onBorn: (tell) => plane.greet(tell),
+      onQuestion: (question) => identity.answer(question),
+      onReport: (report) => plane.report(report),
+      onCrash: (worker, error, restartInMs) => {
+        metrics.workerRestarts.inc();
+        log.error({ worker, err: error, restartInMs }, 'a worker crashed; it is restarted');
+      },
+      onRestarted: (worker) => log.info({ worker }, 'the worker is back'),
+    });
+    let apps: OwnAppServer | undefined;
+    try {
+      apps = await serveOwnApps({
+        ...identity.handlers,
+        pages: pagesApp({
+          '/healthz': () => ({ status: 200, contentType: 'text/plain', body: 'ok\n' }),
+          '/readyz': () => this.#readiness(),
+          '/metrics': async () => ({
+            status: 200,
+            contentType: 'text/plain; version=0.0.4',
+            body: await metrics.aggregate(await pool.metrics()),
+          }),
+          '/.well-known/jwks.json': () => ({
+            status: 200,
+            contentType: 'application/jwk-set+json',
+            body: JSON.stringify(plane.identityKeys.published()),
+          }),
+        }),
+      });
+      const state = { ...base, loaded: { ...loaded, config }, ports, apps, pool, plane, identity };
+      this.#state = state;
+      const blueprint = await this.#blueprint(config, loaded, certificates, apps);
+      await identity.apply(config, apps.sockets.authorizationServer);
+      await pool.start(blueprint);
+      plane.follow((news) => pool.tell(news));
+      await certificates.follow(config);
+      await identity.started();
+    } catch (error) {
+      await Promise.allSettled([pool.terminate(), apps?.close(), identity.close()]);
+      throw error;
+    }
   }
 
   reload(): Promise<ReloadOutcome> {
@@ -149,7 +189,7 @@ class Supervisor implements RunningGateway {
   }
 
   async #reload(): Promise<ReloadOutcome> {
-    const { log, metrics, certificates, pool, apps, ports, loaded: before } = this.#running();
+    const { log, metrics, certificates, pool, apps, identity, ports, loaded: before } = this.#running();
     if (this.#stopped !== undefined)
       return { ok: false, generation: this.#generation, faults: ['the gateway is shutting down'] };
     try {
@@ -160,8 +200,10 @@ class Supervisor implements RunningGateway {
       await pool.apply(await this.#blueprint(fixed.config, loaded, certificates, apps));
       this.#state = { ...this.#running(), loaded: { ...loaded, config: fixed.config }, ports: fixed.ports };
       await certificates.follow(fixed.config);
+      await identity.apply(fixed.config, apps.sockets.authorizationServer);
       this.#noteExpiries();
       await this.#watch.follow(loaded.files, readAt);
+      identity.audit('config.applied', { generation: this.#generation });
       metrics.reloads.inc({ result: 'applied' });
       metrics.generation.set(this.#generation);
       log.info({ generation: this.#generation }, 'a new configuration is in force');
@@ -170,6 +212,7 @@ class Supervisor implements RunningGateway {
       return { ok: true, generation: this.#generation, faults: [] };
     } catch (error) {
       const faults = error instanceof ConfigRefused ? error.faults : [messageOf(error)];
+      identity.audit('config.refused', { faults: faults.length });
       metrics.reloads.inc({ result: 'refused' });
       log.error({ faults }, 'the new configuration was refused; the one before stays in force');
       return { ok: false, generation: this.#generation, faults };
@@ -187,7 +230,7 @@ class Supervisor implements RunningGateway {
     config: GatewayConfig,
     loaded: Loaded,
     certificates: CertificateStore,
-    apps: InternalAppServer,
+    apps: OwnAppServer,
   ): Promise<Blueprint<GatewayConfig>> {
     const materials: Materials = await certificates.materials(config);
     if (Date.now() - this.#ticketKeysAt >= RENEWAL_MS) {
@@ -204,7 +247,7 @@ class Supervisor implements RunningGateway {
       files: Object.fromEntries(loaded.contents),
       challenges: certificates.challenges(),
       ticketKeys: this.#ticketKeys,
-      internalSocket: apps.socketPath,
+      appSockets: apps.sockets,
     };
   }
 
@@ -237,13 +280,14 @@ class Supervisor implements RunningGateway {
   }
 
   async #stop(): Promise<void> {
-    const { log, pool, apps, control, certificates, loaded } = this.#running();
+    const { log, pool, apps, control, certificates, identity, loaded } = this.#running();
     log.info({ drainMs: loaded.config.drain }, 'the gateway is shutting down');
     this.#watch.close();
     clearInterval(this.#renewal);
     await this.#queue;
     await pool.drain(loaded.config.drain);
     await Promise.allSettled([apps.close(), control.close(), certificates.close()]);
+    await identity.close();
     log.info({}, 'the gateway has stopped');
     await log.flush();
   }
@@ -261,7 +305,9 @@ interface State {
   readonly metrics: ReturnType<typeof createControlMetrics>;
   readonly certificates: CertificateStore;
   readonly control: ControlSocket;
-  readonly apps: InternalAppServer;
+  readonly apps: OwnAppServer;
+  readonly plane: IdentityPlane;
+  readonly identity: IdentityApps;
   readonly pool: WorkerPool<GatewayConfig>;
 }
 

@@ -1,0 +1,246 @@
+import type { RequestListener } from 'node:http';
+import type { JWK } from 'jose';
+import type { GatewayConfig } from '../config/schema.ts';
+import { type Feed, followAuditLog } from '../identity/feed.ts';
+import { SharedFreshness } from '../identity/freshness.ts';
+import { IssuerDirectory } from '../identity/issuer-directory.ts';
+import { KeyWatch } from '../identity/key-watch.ts';
+import type { ReportBatch } from '../identity/report-batch.ts';
+import { createSigningKeys, type SigningKeys } from '../identity/signing-keys.ts';
+import type { Log } from '../observe/log.ts';
+import { type AuditEvent, type AuditRecord, auditTypes } from '../stores/audit.ts';
+import { openCounters } from '../stores/open-counters.ts';
+import { openRecords } from '../stores/open-records.ts';
+import { createSealer, type Sealer } from '../stores/sealer.ts';
+import type { Counters, Records } from '../stores/stores.ts';
+import { AuditQueue } from './audit-queue.ts';
+import { issuerSettings } from './identity-settings.ts';
+import type { News, QuestionMessage, StoreFacts } from './messages.ts';
+
+/** What the control plane counts of callers, for the metrics. */
+export interface IdentityMetrics {
+  anomaly(reason: string): void;
+  auditDropped(count: number): void;
+  storeFailed(): void;
+}
+
+export interface IdentityPlaneOptions {
+  readonly facts: StoreFacts;
+  readonly log: Log;
+  readonly metrics: IdentityMetrics;
+}
+
+/** What the rest of the control plane uses of the stores. */
+export interface Foundations {
+  readonly records: Records;
+  readonly counters: Counters;
+  readonly sealer: Sealer;
+}
+
+/** The issuer of the JWTs that tell upstreams who calls; their keys are at /.well-known/jwks.json of internal listeners. */
+export const IDENTITY_ISSUER = 'sallyport';
+/** Identity JWTs live a minute or so; upstreams may keep the key set for an hour. */
+const IDENTITY_OVERLAP_MS = 2 * 60 * 60 * 1000;
+const IDENTITY_ROTATION_MS = 30 * 24 * 60 * 60 * 1000;
+/** No token of the embedded server lives longer than `lifetimes.accessToken` may be. Milliseconds. */
+const LONGEST_TOKEN_MS = 60 * 60 * 1000;
+const SWEEP_MS = 10 * 60 * 1000;
+
+/**
+ * The control plane's half of identity: it owns the stores, follows what other processes change in them, fetches the keys of
+ * issuers, and tells the workers. What people and programs talk to (the authorization server, logins, the admin API) stands
+ * on it in identity-apps.ts.
+ */
+export class IdentityPlane {
+  readonly foundations: Foundations;
+  readonly identityKeys: SigningKeys;
+  readonly issuers: IssuerDirectory;
+  readonly #log: Log;
+  readonly #metrics: IdentityMetrics;
+  readonly #freshness: SharedFreshness;
+  readonly #audit: AuditQueue;
+  readonly #watch: KeyWatch;
+  readonly #sweeping: NodeJS.Timeout;
+  readonly #onChange = new Set<(records: readonly AuditRecord[]) => void>();
+  #feed: Feed | undefined;
+  #tell: ((news: News) => void) | undefined;
+  /** The changes a new worker has to know: those that still end tokens. */
+  #standing: AuditRecord[] = [];
+  #seq = 0;
+  #failing = false;
+
+  static async open(options: IdentityPlaneOptions): Promise<IdentityPlane> {
+    const { facts } = options;
+    const sealer = createSealer(facts.sealingKeys);
+    const records = await openRecords(facts.records, { sealer, readOnly: false });
+    try {
+      const counters = await openCounters(facts.counters);
+      const plane = new IdentityPlane(options, { records, counters, sealer });
+      await plane.identityKeys.start();
+      await plane.#catchUp();
+      return plane;
+    } catch (error) {
+      await records.close();
+      throw error;
+    }
+  }
+
+  private constructor({ facts, log, metrics }: IdentityPlaneOptions, foundations: Foundations) {
+    this.foundations = foundations;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#freshness = new SharedFreshness(facts.freshness);
+    const { records } = foundations;
+    this.#audit = new AuditQueue(records.audit, {
+      onDropped: (count) => metrics.auditDropped(count),
+      onFailure: (error) => this.#storeFailed(error),
+    });
+    this.identityKeys = createSigningKeys({
+      records,
+      use: 'identity',
+      algorithms: ['ES256'],
+      rotateAfter: IDENTITY_ROTATION_MS,
+      overlap: IDENTITY_OVERLAP_MS,
+      onChange: () => this.#tell?.(this.#identityKey()),
+      onFault: (error) => this.#storeFailed(error),
+    });
+    this.issuers = new IssuerDirectory({
+      onChange: (set) => this.#tell?.({ kind: 'issuer-keys', set }),
+      onFault: (issuer, error) => log.warn({ issuer, err: error }, 'the keys of an issuer could not be fetched'),
+    });
+    this.#watch = new KeyWatch({
+      report: (event) => {
+        metrics.anomaly(String(event.detail?.['reason'] ?? 'unknown'));
+        this.audit(event);
+      },
+    });
+    this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref();
+  }
+
+  /** From now on workers hear of everything; those that were born before have heard of what stands. */
+  follow(tell: (news: News) => void): void {
+    this.#tell = tell;
+    this.#feed = followAuditLog({
+      records: this.foundations.records,
+      after: this.#seq,
+      onRecords: (records) => this.#heard(records),
+      onRead: (seq, readAt) => {
+        this.#failing = false;
+        this.#freshness.note(seq, readAt);
+      },
+      onFailure: (error) => this.#storeFailed(error),
+    });
+  }
+
+  /** Everything a new worker has to know before it serves. */
+  greet(tell: (news: News) => void): void {
+    tell({ kind: 'changes', records: this.#standing, seq: this.#seq });
+    for (const set of this.issuers.all()) tell({ kind: 'issuer-keys', set });
+    tell(this.#identityKey());
+  }
+
+  /** Puts the issuers of a configuration into force. */
+  apply(config: GatewayConfig, own: Parameters<typeof issuerSettings>[1]): void {
+    this.issuers.update(issuerSettings(config, own));
+  }
+
+  /** Hears of every change, whichever process made it. */
+  onChange(listener: (records: readonly AuditRecord[]) => void): void {
+    this.#onChange.add(listener);
+  }
+
+  /** Has an event written soon, together with others. */
+  audit(event: AuditEvent): void {
+    this.#audit.add(event);
+  }
+
+  /** Reads the log of changes at once: this process has just changed something. */
+  nudge(): void {
+    this.#feed?.nudge();
+  }
+
+  report({ events, uses, refusedKeys, dropped }: ReportBatch): void {
+    for (const { event, count } of events)
+      this.#audit.add(count === 1 ? event : { ...event, detail: { ...event.detail, count } });
+    if (dropped > 0) this.#metrics.auditDropped(dropped);
+    for (const use of uses) this.#watch.used(use);
+    for (const refusal of refusedKeys) this.#watch.refused(refusal);
+    if (uses.length > 0) this.foundations.records.keys.noteUses(uses, []).catch((error) => this.#storeFailed(error));
+  }
+
+  /** Answers a worker. The sessions' questions are the login app's. */
+  answer(message: Exclude<QuestionMessage, { question: 'session.refresh' | 'session.touch' }>): Promise<unknown> {
+    switch (message.question) {
+      case 'issuer.keys':
+        return this.issuers.keys(message.facts.issuer, { refresh: message.facts.refresh });
+      case 'issuer.introspect':
+        return this.issuers.introspect(message.facts.issuer, message.facts.token);
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeping);
+    this.identityKeys.close();
+    await Promise.allSettled([this.#feed?.close(), this.#audit.close(), this.issuers.close()]);
+    await Promise.allSettled([this.foundations.records.close(), this.foundations.counters.close()]);
+  }
+
+  async #catchUp(): Promise<void> {
+    const { audit } = this.foundations.records;
+    this.#seq = await audit.seqBefore(Date.now() - LONGEST_TOKEN_MS);
+    for (;;) {
+      const records = await audit.after(this.#seq, 1000);
+      const last = records.at(-1);
+      if (last === undefined) return;
+      this.#seq = last.seq;
+      this.#keepStanding(records);
+    }
+  }
+
+  #heard(records: readonly AuditRecord[]): void {
+    this.#seq = records.at(-1)?.seq ?? this.#seq;
+    const changes = records.filter(({ type }) => auditTypes[type].invalidates);
+    this.#keepStanding(changes);
+    // Sent even where nothing is to be forgotten: a worker is as fresh as the last number it has heard.
+    this.#tell?.({ kind: 'changes', records: changes, seq: this.#seq });
+    for (const listener of this.#onChange) listener(records);
+    if (changes.some(({ type, detail }) => type.startsWith('signing-key.') && detail?.['use'] === 'identity'))
+      this.identityKeys.refresh().catch((error) => this.#storeFailed(error));
+  }
+
+  #keepStanding(records: readonly AuditRecord[]): void {
+    const begin = Date.now() - LONGEST_TOKEN_MS;
+    this.#standing = [
+      ...this.#standing.filter(({ at }) => at >= begin),
+      ...records.filter(({ type }) => auditTypes[type].invalidates),
+    ];
+  }
+
+  #identityKey(): News {
+    const key = this.identityKeys.active('ES256');
+    // makeSigningKey has made it: a private JWK.
+    return {
+      kind: 'identity-key',
+      jwk: { ...(key.privateJwk as JWK), kid: key.kid, alg: key.alg },
+      issuer: IDENTITY_ISSUER,
+    };
+  }
+
+  async #sweep(): Promise<void> {
+    const { artifacts, sessions } = this.foundations.records;
+    const now = Date.now();
+    const outcomes = await Promise.allSettled([artifacts.sweep(now), sessions.sweep(now)]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') this.#storeFailed(outcome.reason);
+  }
+
+  /** Said once until it works again: a store that is down is asked several times a second. */
+  #storeFailed(error: unknown): void {
+    this.#metrics.storeFailed();
+    if (this.#failing) return;
+    this.#failing = true;
+    this.#log.error({ err: error }, 'the stores do not answer; what cannot be checked is refused until they do');
+  }
+}
+
+/** The pages of this plane on internal listeners. */
+export type IdentityHandlers = Readonly<Record<'authorizationServer' | 'login' | 'admin', RequestListener>>;
