@@ -13,6 +13,8 @@ export interface Questions {
   };
   /** Refreshes the tokens of a session, once for all who ask at a time. The answer: whether the session still stands. */
   'session.refresh': { readonly facts: { readonly id: string }; readonly answer: boolean };
+  /** A session was used: its idle time begins anew. The answer: whether it still stands. */
+  'session.touch': { readonly facts: { readonly id: string }; readonly answer: boolean };
 }
 
 /** The worker's end of the wire to the control plane. */

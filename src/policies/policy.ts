@@ -34,8 +34,18 @@ export interface CompileContext {
   readonly path: string;
   /** The issuer of the embedded authorization server; undefined where there is none. */
   readonly ownIssuer: string | undefined;
+  /** The logins of the configuration by name; left out where there are none. */
+  readonly logins?: Readonly<Record<string, LoginFacts>> | undefined;
   /** What policies that identify callers need of the process. A compile that no traffic follows (`check`, `explain`) is given inert ones. */
   readonly identity: IdentityServices;
+}
+
+/** What a route that browsers sign in to must know of the login it uses. */
+export interface LoginFacts {
+  /** Below it the gateway answers login, callback, logout and session. */
+  readonly path: string;
+  readonly issuer: string;
+  readonly clientId: string;
 }
 
 export interface PolicyDefinition<Config = unknown> {

@@ -1,0 +1,29 @@
+/** One login of the configuration, with the defaults worked out. Times are milliseconds. */
+export interface LoginSettings {
+  readonly name: string;
+  /** Compared byte for byte with what the provider calls itself. */
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** How the client proves itself; client_secret_basic where it is left out. */
+  readonly clientAuthentication?: 'client_secret_basic' | 'client_secret_post' | undefined;
+  /** `openid` is asked for whether or not it is among them. */
+  readonly scopes: readonly string[];
+  /** RFC 8707; undefined asks for no resource. */
+  readonly resource: string | undefined;
+  /** Where the public finds what this app answers. */
+  readonly path: string;
+  readonly idle: number;
+  readonly lifetime: number;
+  /** PEM; instead of the public roots. */
+  readonly ca: string | undefined;
+  /** Names of the claims that pages may read at `session`; a short list of harmless ones where it is left out. */
+  readonly claims?: readonly string[] | undefined;
+  /** Where people are after signing out: a path of the same host; `/` where it is left out. */
+  readonly afterLogout?: string | undefined;
+}
+
+/** The public path of something this app answers. */
+export function pathOf(login: Pick<LoginSettings, 'path'>, action: string): string {
+  return `${login.path === '/' ? '' : login.path}/${action}`;
+}

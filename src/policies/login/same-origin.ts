@@ -1,0 +1,42 @@
+import type { HeaderList } from '../../lib/header-list.ts';
+
+/** What decides whether a request may use the cookie it carries. */
+export interface RequestOrigin {
+  readonly method: string;
+  readonly headers: HeaderList;
+  /** Such as `https://app.example.com`: where the request was sent to. */
+  readonly target: string;
+  readonly upgrade: boolean;
+}
+
+/**
+ * Whether a page of another origin may have made the browser send this request with a cookie (CSRF). Requests that only
+ * read may come from anywhere: what they answer is hidden from other origins, and SameSite keeps the cookie out of all but
+ * links. An upgrade to WebSocket begins as a GET and can do anything, and no browser applies CORS to it, so it must be of the same origin.
+ */
+export function mayBeForged(request: RequestOrigin): boolean {
+  if (!request.upgrade && SAFE_METHODS.has(request.method)) return false;
+  return !isSameOrigin(request);
+}
+
+/**
+ * Whether the browser says that a page of this very origin, or the user himself, made the request. It says so in
+ * Sec-Fetch-Site, which no page can set (W3C Fetch Metadata), and in Origin. Who says neither is not believed: a program
+ * without a browser has no business with a cookie.
+ */
+export function isSameOrigin(request: Omit<RequestOrigin, 'method'>): boolean {
+  const origins = request.headers.all('origin');
+  const sites = request.headers.all('sec-fetch-site');
+  if (origins.length > 1 || sites.length > 1) return false;
+  const [origin] = origins;
+  const [site] = sites;
+  if (origin !== undefined) return origin === request.target && (site === undefined || SAME_SITES.has(site));
+  // Every browser sends Origin with a handshake (RFC 6455 §4.1).
+  return !request.upgrade && site !== undefined && SAME_SITES.has(site);
+}
+
+/** RFC 9110 §9.2.1. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** `none`: the user asked for it, by the address bar or a bookmark. */
+const SAME_SITES: ReadonlySet<string> = new Set(['same-origin', 'none']);
