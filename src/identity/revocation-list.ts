@@ -1,0 +1,97 @@
+import type { AuditRecord } from '../stores/audit.ts';
+import type { Revocations, TokenFacts } from './services.ts';
+
+/** How much is remembered, and for how long. */
+export interface RevocationBounds {
+  readonly maxEntries?: number;
+  /** In milliseconds: no token of the embedded authorization server lives longer. */
+  readonly longestTokenLifetime: number;
+}
+
+/**
+ * Which tokens of the embedded authorization server were taken back, as the audit records tell it: every process reads those
+ * within a second. An entry is forgotten once the last token it could concern has expired. Where there is no room the list
+ * keeps one date instead: every token from before it counts as revoked, which refuses more than was asked, never less.
+ */
+export class RevocationList implements Revocations {
+  epoch = 0;
+  readonly #bounds: Required<RevocationBounds>;
+  /** By what was revoked, such as `token:<jti>`: when, and until when that matters; milliseconds. */
+  readonly #entries = new Map<string, { readonly at: number; readonly until: number }>();
+  /** Tokens issued up to then are refused; milliseconds. */
+  #floor = Number.NEGATIVE_INFINITY;
+
+  constructor(bounds: RevocationBounds) {
+    this.#bounds = { maxEntries: 100_000, ...bounds };
+  }
+
+  /** Records of other types are passed over, so whole batches of the log may be given. */
+  note(records: readonly AuditRecord[]): void {
+    let revoked = false;
+    for (const record of records) {
+      if (!revokes(record)) continue;
+      revoked = true;
+      this.#remember(record);
+    }
+    if (revoked) this.epoch += 1;
+  }
+
+  isRevoked({ jti, grantId, clientId, subject, issuedAt }: TokenFacts): boolean {
+    const issued = issuedAt === undefined ? Number.NEGATIVE_INFINITY : issuedAt * 1_000;
+    if (issued <= this.#floor) return true;
+    if (jti !== undefined && this.#entries.has(`token:${jti}`)) return true;
+    if (grantId !== undefined && this.#entries.has(`grant:${grantId}`)) return true;
+    return this.#isBefore(`client:${clientId}`, issued) || this.#isBefore(`user:${subject}`, issued);
+  }
+
+  /** Forgets what concerns no living token any more. `now` in milliseconds. */
+  sweep(now: number): void {
+    for (const [key, { until }] of this.#entries) if (until <= now) this.#entries.delete(key);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  #isBefore(key: string, issued: number): boolean {
+    const entry = this.#entries.get(key);
+    return entry !== undefined && issued <= entry.at;
+  }
+
+  #remember(record: AuditRecord): void {
+    const { at, subject } = record;
+    const expiry = record.type === 'token.revoked' ? record.detail?.['exp'] : undefined;
+    const until = typeof expiry === 'number' ? expiry * 1_000 : at + this.#bounds.longestTokenLifetime;
+    if (this.#entries.size >= this.#bounds.maxEntries && !this.#entries.has(subject)) {
+      this.sweep(Date.now());
+      if (this.#entries.size >= this.#bounds.maxEntries) {
+        this.#raiseFloor(at);
+        return;
+      }
+    }
+    const known = this.#entries.get(subject);
+    this.#entries.set(subject, { at: Math.max(at, known?.at ?? at), until: Math.max(until, known?.until ?? until) });
+  }
+
+  /** What is remembered was revoked before `at`, so the date says it all. */
+  #raiseFloor(at: number): void {
+    for (const entry of this.#entries.values()) this.#floor = Math.max(this.#floor, entry.at);
+    this.#floor = Math.max(this.#floor, at);
+    this.#entries.clear();
+  }
+}
+
+function revokes({ type, detail }: AuditRecord): boolean {
+  switch (type) {
+    case 'token.revoked':
+    case 'grant.revoked':
+    case 'client.removed':
+    case 'user.removed':
+      return true;
+    case 'client.updated':
+    case 'user.updated':
+      return detail?.['disabled'] === true || detail?.['tokensRevoked'] === true;
+    default:
+      return false;
+  }
+}
