@@ -1,0 +1,131 @@
+import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider';
+import type { JsonObject } from '../lib/json.ts';
+import type { AuditEvent } from '../stores/audit.ts';
+import type { Records, StoredArtifact } from '../stores/stores.ts';
+import type { JwtTokens } from './jwt-tokens.ts';
+
+export interface AdapterParts {
+  readonly records: Records;
+  readonly clients: Adapter;
+  /** Stands in the place of stored tokens where a token is a JWT, which nobody stores. */
+  readonly jwtTokens: JwtTokens;
+  /** Whether a token opens registration; undefined where none does. */
+  readonly opensRegistration: ((token: string) => boolean) | undefined;
+}
+
+/** What oidc-provider keeps, on our records: clients on `records.clients`, everything else on `records.artifacts`. */
+export function createAdapterFactory(parts: AdapterParts): AdapterFactory {
+  const { records, clients, jwtTokens, opensRegistration } = parts;
+  return function adapterFor(model) {
+    if (model === 'Client') return clients;
+    const stored = artifactAdapter(model, records);
+    if (model === 'Grant') return grantAdapter(stored, records);
+    if (model === 'AccessToken' || model === 'ClientCredentials') {
+      return {
+        ...stored,
+        find: async (id) => (jwtTokens.isDisguised(id) ? await jwtTokens.find(model, id) : await stored.find(id)),
+      };
+    }
+    if (model === 'InitialAccessToken' && opensRegistration !== undefined) {
+      return { ...stored, find: async (id) => (opensRegistration(id) ? { kind: model, jti: id } : undefined) };
+    }
+    return stored;
+  };
+}
+
+function artifactAdapter(model: string, { artifacts }: Records): Adapter {
+  return {
+    async upsert(id, payload, expiresIn) {
+      await artifacts.upsert({
+        model,
+        id,
+        // oidc-provider hands over plain data; what is undefined in it falls away.
+        payload: JSON.parse(JSON.stringify(payload)) as JsonObject,
+        expiresAt: expiresIn === undefined ? undefined : Date.now() + expiresIn * 1000,
+        grantId: model === 'Grant' ? id : payload.grantId,
+        userCode: payload.userCode,
+        uid: payload.uid,
+        accountId: payload.accountId,
+        clientId: payload.clientId,
+      });
+    },
+    async find(id) {
+      return asPayload(await artifacts.find(model, id));
+    },
+    async findByUserCode(userCode) {
+      return asPayload(await artifacts.findByUserCode(model, userCode));
+    },
+    async findByUid(uid) {
+      return asPayload(await artifacts.findByUid(model, uid));
+    },
+    async consume(id) {
+      // Of two racing uses the store lets one through; the other is a use of something used (attack 42, RFC 9700 §4.14.2).
+      if (await artifacts.consume(model, id, Date.now())) return;
+      const used = await artifacts.find(model, id);
+      if (used?.grantId !== undefined) await artifacts.revokeGrant(used.grantId, reuseEvents(used.grantId, used));
+      throw new errors.InvalidGrant(`${model} used twice at a time`);
+    },
+    async destroy(id) {
+      await artifacts.destroy(model, id);
+    },
+    async revokeByGrantId() {
+      // Everything of a grant goes in one transaction when the Grant itself is destroyed, which always follows; where it does
+      // not, one access token was revoked, and the others of its grant stay (RFC 7009 §2.1).
+    },
+  };
+}
+
+/** The end of a grant is the end of all that came of it, and is told to whoever checks tokens without asking us. */
+function grantAdapter(stored: Adapter, { artifacts }: Records): Adapter {
+  return {
+    ...stored,
+    async destroy(grantId) {
+      const grant = await artifacts.find('Grant', grantId);
+      if (grant === undefined) return;
+      // The token endpoint ends a grant for one reason only: a code or a refresh token came a second time.
+      const reused = Provider.ctx?.oidc?.route === 'token';
+      await artifacts.revokeGrant(
+        grantId,
+        reused
+          ? reuseEvents(grantId, grant)
+          : [grantRevoked({ grantId, clientId: grant.clientId, actor: presentActor() })],
+      );
+    },
+  };
+}
+
+export interface RevokedGrant {
+  readonly grantId: string;
+  readonly clientId: string | undefined;
+  readonly actor: string;
+}
+
+/** The audit event of a grant's end, which makes every process forget its tokens. */
+export function grantRevoked({ grantId, clientId, actor }: RevokedGrant): AuditEvent {
+  const detail = clientId === undefined ? {} : { client: clientId };
+  return { type: 'grant.revoked', actor, subject: `grant:${grantId}`, detail };
+}
+
+function reuseEvents(grantId: string, { clientId }: StoredArtifact): readonly AuditEvent[] {
+  const actor = presentActor();
+  const detail = clientId === undefined ? {} : { client: clientId };
+  return [
+    { type: 'grant.reuse-detected', actor, subject: `grant:${grantId}`, detail },
+    grantRevoked({ grantId, clientId, actor }),
+  ];
+}
+
+/** Who makes the request that is being answered: its client, or else the person whose session it carries. */
+function presentActor(): string {
+  const oidc = Provider.ctx?.oidc;
+  if (oidc?.client !== undefined) return `client:${oidc.client.clientId}`;
+  const account = oidc?.session?.accountId;
+  return account === undefined ? 'anonymous' : `user:${account}`;
+}
+
+function asPayload(artifact: StoredArtifact | undefined): AdapterPayload | undefined {
+  if (artifact === undefined) return undefined;
+  // It is what oidc-provider handed over in upsert.
+  const payload = artifact.payload as AdapterPayload;
+  return artifact.consumedAt === undefined ? payload : { ...payload, consumed: Math.floor(artifact.consumedAt / 1000) };
+}

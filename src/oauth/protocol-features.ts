@@ -1,0 +1,120 @@
+import { type Client, type Configuration, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
+import type { SigningKeys } from '../identity/signing-keys.ts';
+import type { Counters } from '../stores/stores.ts';
+import { SOURCE } from './client-adapter.ts';
+import { clientCertificateOf, isVerified, matchesSubject } from './client-certificate.ts';
+import type { Resource, Screens } from './interaction-contract.ts';
+import { addressOf, type Features, type MetadataDocumentRules, type SigningOptions } from './options.ts';
+import { pageHooks } from './page-hooks.ts';
+import { impliedResource, isAmbiguous } from './resource-choice.ts';
+import type { TokenPolicy } from './token-policy.ts';
+
+export interface FeatureParts {
+  readonly features: Features;
+  readonly resources: readonly Resource[];
+  readonly screens: Screens;
+  readonly counters: Counters;
+  readonly keys: SigningKeys;
+  readonly signing: SigningOptions;
+  readonly tokenPolicy: TokenPolicy;
+}
+
+/** Which extensions of the protocol are on. What is not here is off. */
+export function protocolFeatures(parts: FeatureParts): NonNullable<Configuration['features']> {
+  const { features, tokenPolicy } = parts;
+  const pages = pageHooks(parts);
+  const { dynamicRegistration: registration, clientIdMetadataDocuments: documents } = features;
+  return {
+    devInteractions: { enabled: false },
+    clientCredentials: { enabled: true },
+    userinfo: { enabled: true },
+    backchannelLogout: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
+    dPoP: { enabled: true, allowReplay: false },
+    deviceFlow: { enabled: features.deviceFlow, ...pages.deviceFlow },
+    rpInitiatedLogout: { enabled: true, ...pages.logout },
+    introspection: { enabled: true, allowedPolicy: tokenPolicy.mayIntrospect },
+    revocation: { enabled: true, allowedPolicy: tokenPolicy.revoke },
+    resourceIndicators: { enabled: true, ...resourceHooks(parts) },
+    mTLS: {
+      enabled: true,
+      certificateBoundAccessTokens: true,
+      selfSignedTlsClientAuth: true,
+      tlsClientAuth: true,
+      getCertificate: (ctx) => clientCertificateOf(ctx.req),
+      certificateAuthorized: (ctx) => isVerified(ctx.req),
+      certificateSubjectMatches(ctx, property, expected) {
+        const certificate = clientCertificateOf(ctx.req);
+        return certificate !== undefined && matchesSubject(certificate, property, expected);
+      },
+    },
+    ...(registration === false
+      ? {}
+      : {
+          registration: { enabled: true, initialAccessToken: registration.initialAccessToken !== 'open' },
+          registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
+        }),
+    ...(documents === false
+      ? {}
+      : {
+          clientIdMetadataDocument: {
+            enabled: true,
+            ack: 'draft-02',
+            allowFetch: (ctx, id) => mayFetch(ctx, id, documents, parts.counters),
+            cacheDuration: { min: 60, max: 86_400 },
+          },
+        }),
+  };
+}
+
+/** Attack 44: each address may make us fetch only so much, and from where the configuration says. */
+async function mayFetch(
+  ctx: KoaContextWithOIDC,
+  id: string,
+  rules: MetadataDocumentRules,
+  counters: Counters,
+): Promise<boolean> {
+  if (rules.hosts !== undefined && !rules.hosts.includes(URL.parse(id)?.hostname ?? '')) return false;
+  const { count } = await counters.increment(`oauth:metadata-document:${addressOf(ctx.req)}`, 60_000);
+  return count <= rules.perAddress;
+}
+
+function resourceHooks({ resources, keys, signing }: FeatureParts) {
+  return {
+    defaultResource(ctx: KoaContextWithOIDC, _client: Client, oneOf?: readonly string[]): string | undefined {
+      if (oneOf !== undefined)
+        return oneOf.length === 1 ? oneOf[0] : refuse('name one resource: the grant is for several');
+      const scopes = new Set([...ctx.oidc.requestParamScopes].filter((scope) => scope !== ''));
+      if (isAmbiguous(resources, scopes)) return refuse('several resources know these scopes: name one as `resource`');
+      const implied = impliedResource(resources, scopes);
+      if (implied === undefined && ctx.oidc.route === 'token')
+        return refuse('name the API the token is for as `resource`');
+      return implied?.audience;
+    },
+    /** A token request without `resource` is for what was granted, and not for the userinfo endpoint instead. */
+    useGrantedResource: () => true,
+    getResourceServerInfo(_ctx: KoaContextWithOIDC, indicator: string, client: Client): ResourceServer {
+      const resource = resources.find(({ audience }) => audience === indicator);
+      if (resource === undefined) return refuse('there is no such resource here');
+      const allowed = typeof client.scope === 'string' ? new Set(client.scope.split(' ')) : undefined;
+      const scopes = resource.scopes.filter((scope) => allowed === undefined || allowed.has(scope));
+      const alg = signing.algorithms[0];
+      return {
+        scope: scopes.join(' '),
+        audience: resource.audience,
+        ...(resource.accessTokenTtl === undefined ? {} : { accessTokenTTL: resource.accessTokenTtl }),
+        accessTokenFormat: resource.format,
+        jwt: { sign: { alg, kid: keys.active(alg).kid } },
+      };
+    },
+  };
+}
+
+function refuse(description: string): never {
+  throw new errors.InvalidTarget(description);
+}
+
+/** Whether a client registered itself: nobody here vouches for it. */
+export function isSelfRegistered(client: Client): boolean {
+  return client[SOURCE] !== 'config' && client[SOURCE] !== 'admin';
+}
