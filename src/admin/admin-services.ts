@@ -12,20 +12,10 @@ export interface AdminServices {
   readonly issuer: () => string | undefined;
   /** Has a new key made for this use, to sign once its time has come; it writes its audit events itself. */
   readonly rotateSigningKeys: (use: SigningKey['use'], event: EventOrigin) => Promise<readonly SigningKey[]>;
-  /** Recomputes every hash of the audit log, from its first record to its last. */
-  readonly verifyAudit: (progress: (checked: number) => void) => Promise<AuditVerdict>;
   /** What `GET /status` answers; nothing secret. */
   readonly status: () => Readonly<Record<string, unknown>>;
   /** A fault of our own, for the log: the client is told only that there was one. */
   readonly reportFault: (error: unknown, requestId: string | undefined) => void;
-}
-
-export interface AuditVerdict {
-  readonly ok: boolean;
-  readonly checked: number;
-  readonly head: { readonly seq: number; readonly hash: string };
-  /** The first record that is not as it was written, or is not there. */
-  readonly firstBad: { readonly seq: number; readonly reason: string } | undefined;
 }
 
 /** Who sends a request, as the road or the control socket found out. */

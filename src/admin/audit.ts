@@ -1,6 +1,7 @@
+import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { type AuditLog, type AuditRecord, type AuditType, auditTypes } from '../stores/audit.ts';
-import { plainAction, queryAction } from './action.ts';
+import { queryAction } from './action.ts';
 import { replyLines } from './admin-reply.ts';
 import { textField } from './fields.ts';
 import { pageFields, replyPage } from './paging.ts';
@@ -37,8 +38,25 @@ export const exportAudit = queryAction(z.strictObject({ after: seqField }), asyn
   return replyLines(everyRecord(audit, Number(query.after ?? 0), head.seq));
 });
 
-/** Progress as lines of their own, since a long log takes long; the last line is the verdict. */
-export const verifyAudit = plainAction(async ({ services }) => replyLines(verification(services.verifyAudit)));
+/** A head noted earlier, so that a log which was rolled back as a whole is found too. */
+const expectation = z.strictObject({
+  expected: z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      if (text === undefined) return undefined;
+      const [, seq, hash] = /^(\d{1,15}):([\w-]{43})$/.exec(text) ?? [];
+      if (seq !== undefined && hash !== undefined) return { seq: Number(seq), hash };
+      const hint = 'write seq:hash, as an earlier verification gave its head';
+      context.issues.push({ code: 'custom', message: 'is no head of a log', input: text, params: { hint } });
+      return z.NEVER;
+    }),
+});
+
+/** The last line is the verdict. A long log takes long: lines before it say that the work goes on. */
+export const verifyAudit = queryAction(expectation, async ({ services, query }) =>
+  replyLines(whileWorking(services.records.audit.verify(query))),
+);
 
 /** Read in parts, at the pace of the reader: the log may be larger than the memory. */
 async function* everyRecord(audit: AuditLog, after: number, last: number): AsyncGenerator<object> {
@@ -55,30 +73,24 @@ async function* everyRecord(audit: AuditLog, after: number, last: number): Async
   }
 }
 
-async function* verification(verify: (progress: (checked: number) => void) => Promise<object>): AsyncGenerator<object> {
-  let checked = 0;
-  let wake: () => void = () => {};
-  let done = false;
-  const verdict = verify((count) => {
-    checked = count;
-    wake();
-  }).finally(() => {
-    done = true;
-    wake();
-  });
-  // A rejection is told by the last `await`; until then it must not count as unhandled.
-  verdict.catch(() => {});
-  let told = 0;
-  while (!done) {
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    if (checked - told >= PROGRESS_STEP) {
-      told = checked;
-      yield { checked };
+async function* whileWorking(work: Promise<object>): AsyncGenerator<object> {
+  const never = new AbortController();
+  const isDone = work.then(
+    () => true,
+    () => true,
+  );
+  try {
+    while (true) {
+      const tick = setTimeout(SIGN_OF_LIFE_MS, false, { signal: never.signal, ref: false });
+      // The rest of the ticks are given up all at once.
+      tick.catch(() => {});
+      if (await Promise.race([isDone, tick])) break;
+      yield { working: true };
     }
+    yield await work;
+  } finally {
+    never.abort();
   }
-  yield await verdict;
 }
 
 /** With its time in milliseconds, as the hash covers it. */
@@ -88,4 +100,5 @@ function showRecord(record: AuditRecord): object {
 
 const EXPORT_PART = 500;
 
-const PROGRESS_STEP = 10_000;
+/** Less than what a client or a proxy waits for. */
+const SIGN_OF_LIFE_MS = 10_000;

@@ -3,6 +3,7 @@ import { createClient, listClients, removeClient, rotateClientSecret, showOneCli
 import { createConsumer, listConsumers, removeConsumer, showOneConsumer, updateConsumer } from './consumers.ts';
 import type { Endpoint } from './endpoint-table.ts';
 import { listGrants, revokeOneGrant } from './grants.ts';
+import { importKeys } from './key-import.ts';
 import { createKey, listKeys, removeKey, revokeKey, rotateKey, showOneKey } from './keys.ts';
 import { openapiJson, openapiYaml } from './openapi-document.ts';
 import { endOneSession, listSessions } from './sessions.ts';
@@ -34,6 +35,7 @@ export const endpoints: readonly Endpoint[] = [
   { method: 'POST',   path: '/consumers/{consumer}/keys',        scope: 'admin:write', action: createKey,          summary: 'Create a key of a consumer' },
 
   { method: 'GET',    path: '/keys',                             scope: 'admin:read',  action: listKeys,           summary: 'List keys' },
+  { method: 'POST',   path: '/keys/import',                      scope: 'admin:write', action: importKeys,         summary: 'Create many keys' },
   { method: 'GET',    path: '/keys/{key}',                       scope: 'admin:read',  action: showOneKey,         summary: 'Show a key' },
   { method: 'DELETE', path: '/keys/{key}',                       scope: 'admin:write', action: removeKey,          summary: 'Remove a key and its record' },
   { method: 'POST',   path: '/keys/{key}/rotate',                scope: 'admin:write', action: rotateKey,          summary: 'Replace a key, with an overlap' },

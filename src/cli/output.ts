@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** Where a command writes, and how it ends. Streams of its own, so that a test can read them. */
 export interface Terminal {
   readonly out: (line: string) => void;
@@ -10,6 +12,8 @@ export interface ProgramFacts {
   readonly entry: URL;
   readonly terminal: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where passwords and files come from that are piped in; standard input unless given. */
+  readonly input?: Readable;
 }
 
 /** Exit codes of every command; docs/command-line.md lists them. */

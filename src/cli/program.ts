@@ -1,10 +1,17 @@
 import { Command, Option } from 'commander';
+import { registerAudit } from './audit.ts';
 import { check } from './check.ts';
+import { registerClients } from './clients.ts';
+import { registerConsumers } from './consumers.ts';
 import { explain } from './explain.ts';
 import { init } from './init.ts';
+import { registerKeys } from './keys.ts';
 import { type ExitCode, exitCodes, type ProgramFacts } from './output.ts';
 import { reload } from './reload.ts';
+import { registerSessions } from './sessions.ts';
+import { registerSigningKeys } from './signing-keys.ts';
 import { start } from './start.ts';
+import { registerUsers } from './users.ts';
 import { version } from './version.ts';
 
 /** Runs one command line and resolves with the exit code of the process. */
@@ -76,6 +83,9 @@ export async function runCommand(argv: readonly string[], facts: ProgramFacts): 
     .addOption(json())
     .action(run((options) => reload(options, facts)));
 
+  const host = { program, facts, run };
+  for (const register of adminGroups) register(host);
+
   program
     .command('version')
     .description('print the version')
@@ -100,3 +110,14 @@ function config(): Option {
 function json(): Option {
   return new Option('--json', 'print JSON for machines').default(false);
 }
+
+/** Commands over the admin API of a running gateway, in the order of the help. */
+const adminGroups = [
+  registerConsumers,
+  registerKeys,
+  registerClients,
+  registerUsers,
+  registerSessions,
+  registerSigningKeys,
+  registerAudit,
+] as const;
