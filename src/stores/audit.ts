@@ -44,7 +44,34 @@ export interface AuditLog {
     },
     page: { readonly limit: number; readonly before?: number | undefined },
   ): Promise<Page<AuditRecord>>;
+  /**
+   * Reads the whole log, or the records given in its place (an export of it), and finds the first that was edited, removed,
+   * inserted or moved. A log that was rolled back as a whole, head included, is found by a head noted earlier elsewhere.
+   */
+  verify(options?: {
+    readonly records?: AsyncIterable<AuditRecord> | Iterable<AuditRecord> | undefined;
+    readonly expected?: ChainHead | undefined;
+  }): Promise<ChainVerdict>;
 }
+
+/** The place a log has reached: what `AuditLog.head` answers, and what is written down elsewhere to find a log rolled back. */
+export interface ChainHead {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+export type ChainVerdict =
+  | { readonly intact: true; readonly records: number; readonly head: ChainHead }
+  | {
+      readonly intact: false;
+      /** Where the chain breaks: every record before it is as it was written. */
+      readonly seq: number;
+      readonly fault: ChainFault;
+      /** A sentence for people. */
+      readonly message: string;
+    };
+
+export type ChainFault = 'edited' | 'removed' | 'inserted' | 'rolled-back' | 'head-changed';
 
 /** Every type of event; docs/audit.md explains each. Those marked `invalidates` make processes forget what they hold of the subject. */
 // biome-ignore format: aligned on purpose, one type a row

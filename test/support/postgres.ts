@@ -69,13 +69,14 @@ async function serve(cluster: Cluster): Promise<PostgresServer> {
   let databases = 0;
   const signal = (name: NodeJS.Signals): void => {
     // The server first: once it stands still it starts no more sessions. Each session is in a process group of its own.
-    for (const pid of [server.pid, ...childrenOf(server.pid)]) process.kill(pid, name);
+    signalIfThere(server.pid, name);
+    for (const pid of childrenOf(server.pid)) signalIfThere(pid, name);
   };
   const kill = async (): Promise<void> => {
     if (server.hasEnded()) return;
     const sessions = childrenOf(server.pid);
     await server.end('SIGKILL');
-    for (const pid of sessions) killIfThere(pid);
+    for (const pid of sessions) signalIfThere(pid, 'SIGKILL');
     await until('the sessions to end', () => sessions.every((pid) => !isRunning(pid)));
   };
   return {
@@ -228,11 +229,11 @@ function statusOf(pid: number): { readonly state: string; readonly parent: numbe
   }
 }
 
-function killIfThere(pid: number): void {
+function signalIfThere(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch {
-    // It ended with the server.
+    // A session that ended since it was seen.
   }
 }
 

@@ -1,0 +1,117 @@
+import { Kysely } from 'kysely';
+import pg from 'pg';
+import type { Change, RecordsDatabase } from '../records/database.ts';
+import type { Tables } from '../records/tables.ts';
+import { within } from './deadline.ts';
+import { postgresDialect } from './dialect.ts';
+import { TransactionConflict } from './faults.ts';
+import { type PostgresLocation, parseLocation } from './location.ts';
+
+export interface PostgresSettings {
+  readonly url: string;
+  readonly ca: string | undefined;
+  readonly connections: number;
+  /** Milliseconds. */
+  readonly deadline: number;
+}
+
+/**
+ * Opens a pool of connections to a PostgreSQL server. Each method of the records has the deadline for everything it does, and
+ * gives its connection up where it is missed; the pool replaces it with the next call.
+ */
+export async function openPostgres(
+  settings: PostgresSettings,
+  access: { readonly readOnly: boolean },
+): Promise<RecordsDatabase> {
+  const location = parseLocation(settings.url, settings.ca);
+  const { deadline, connections } = settings;
+  const kysely = connect(location, { deadline, connections, patience: deadline, readOnly: access.readOnly });
+  return {
+    dialect: 'postgres',
+    reader: kysely,
+    change: async (work) => await changeWith(kysely, access.readOnly, work),
+    async migrate(work) {
+      // On a connection of its own: a server that hangs is found within the deadline, another's migration is waited for.
+      const patient = connect(location, { deadline, connections: 1, patience: MIGRATION_PATIENCE_MS, readOnly: false });
+      try {
+        return await changeWith(patient, access.readOnly, work);
+      } finally {
+        await patient.destroy();
+      }
+    },
+    async close() {
+      await kysely
+        .connection()
+        .execute(async () => undefined)
+        .catch(() => undefined); // an unused Kysely leaves its pool open
+      await kysely.destroy();
+    },
+  };
+}
+
+async function changeWith<Outcome>(
+  kysely: Kysely<Tables>,
+  readOnly: boolean,
+  work: (change: Change) => Promise<Outcome>,
+): Promise<Outcome> {
+  if (readOnly) throw new Error('These records were opened for reading only.');
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await kysely.transaction().execute(work);
+    } catch (error) {
+      if (!(error instanceof TransactionConflict) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+function connect(
+  location: PostgresLocation,
+  limits: {
+    readonly deadline: number;
+    readonly connections: number;
+    readonly patience: number;
+    readonly readOnly: boolean;
+  },
+): Kysely<Tables> {
+  const pool = new pg.Pool({
+    host: location.host,
+    port: location.port,
+    user: location.user,
+    // pg asks for a password where it has none, and would then look into files and the environment.
+    password: location.password ?? '',
+    database: location.database,
+    ssl: location.ssl,
+    application_name: location.applicationName,
+    types: { getTypeParser: parserOf },
+    max: limits.connections,
+    connectionTimeoutMillis: limits.deadline,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    statement_timeout: limits.patience,
+    // A gateway that hangs in the middle of a change must not keep the others from theirs.
+    idle_in_transaction_session_timeout: limits.patience,
+    ...(limits.readOnly ? { options: '-c default_transaction_read_only=on' } : {}),
+    onConnect: async (client) => void (await within(client.query(SYNCHRONOUS), limits.deadline)),
+  });
+  // Without listeners an error of a connection would end the process; whoever uses it is told by its query.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return new Kysely<Tables>({ dialect: postgresDialect(pool, limits.patience) });
+}
+
+/** What resolves is on disk, also where the server's own setting does not wait for that; a stricter setting stays. */
+const SYNCHRONOUS =
+  "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'";
+
+/** Counts and times are bigints to PostgreSQL, and below 2^53: numbers here. */
+const parserOf: typeof pg.types.getTypeParser = (type: number, format?: 'text' | 'binary') =>
+  type === INT8 ? toNumber : pg.types.getTypeParser(type, format);
+
+function toNumber(text: string): number {
+  return Number(text);
+}
+
+const INT8 = 20;
+const ATTEMPTS = 3;
+/** How long a start waits for the migration of another process. */
+const MIGRATION_PATIENCE_MS = 5 * 60_000;

@@ -1,0 +1,98 @@
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { GENESIS_HASH, macOfHead } from '../audit-chain.ts';
+import type { Sealer } from '../sealer.ts';
+import type { RecordsDatabase } from './database.ts';
+import { sealRowsAnew } from './seal-anew.ts';
+
+/** What a store hashes and seals with. */
+export interface StoreSecrets {
+  readonly sealer: Sealer;
+  /** Chains the audit log. */
+  readonly auditKey: Uint8Array;
+  /** A keyed hash, in the place of what opens something to whoever knows it: nobody can try ids out on a stolen database. */
+  hash(kind: HashKind, ...parts: readonly string[]): string;
+}
+
+export type HashKind = 'artifact' | 'user-code' | 'uid' | 'session';
+
+/**
+ * The secret of a store: 32 random bytes, kept in it under the sealer. Hashes are made with it rather than with the sealing
+ * key, so that this key can be exchanged without any hash becoming another. It is made with the store; a store that has
+ * records but lost it is refused, and so is a sealer that cannot open it.
+ */
+export async function readSecrets(database: RecordsDatabase, sealer: Sealer): Promise<StoreSecrets> {
+  return secretsFrom(open(sealer, await find(database)), sealer);
+}
+
+/** The same for who may write: makes the secret of a new store, and seals all rows anew once the sealing key was exchanged. */
+export async function readOrMakeSecrets(database: RecordsDatabase, sealer: Sealer): Promise<StoreSecrets> {
+  await database.migrate(async (change) => {
+    // The head is made together with the secret: where it is there, a missing secret was not forgotten but taken out.
+    const head = await change.selectFrom('audit_head').select('seq').executeTakeFirst();
+    if (head !== undefined) return;
+    const secret = randomBytes(SECRET_BYTES).toString('base64url');
+    const made = await change
+      .insertInto('store_secrets')
+      .values({ name: NAME, sealed: sealer.seal(secret, CONTEXT) })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst();
+    if (made.numInsertedOrUpdatedRows !== 1n) return; // another process was first
+    const start = { seq: 0, at: 0, hash: GENESIS_HASH };
+    const mac = macOfHead(secretsFrom(secret, sealer).auditKey, start);
+    await change
+      .insertInto('audit_head')
+      .values({ id: 1, ...start, mac })
+      .execute();
+  });
+  const sealed = await find(database);
+  const secret = open(sealer, sealed);
+  if (!sealer.isCurrent(sealed)) {
+    await sealRowsAnew(database, sealer);
+    // Last: it marks that all others are done.
+    await database.change(async (change) => {
+      await change
+        .updateTable('store_secrets')
+        .set({ sealed: sealer.seal(secret, CONTEXT) })
+        .where('name', '=', NAME)
+        .execute();
+    });
+  }
+  return secretsFrom(secret, sealer);
+}
+
+async function find(database: RecordsDatabase): Promise<string> {
+  const row = await database.reader
+    .selectFrom('store_secrets')
+    .select('sealed')
+    .where('name', '=', NAME)
+    .executeTakeFirst();
+  if (row === undefined) throw new Error('The database of records has lost its own secret; restore a backup.');
+  return row.sealed;
+}
+
+function open(sealer: Sealer, sealed: string): string {
+  try {
+    return sealer.open(sealed, CONTEXT);
+  } catch {
+    throw new Error('The database of records was made with another sealing key; give the one it was made with.');
+  }
+}
+
+function secretsFrom(secret: string, sealer: Sealer): StoreSecrets {
+  const bytes = Buffer.from(secret, 'base64url');
+  const derive = (label: string): Uint8Array => new Uint8Array(hkdfSync('sha256', bytes, '', label, SECRET_BYTES));
+  const hashKey = derive('hash');
+  return {
+    sealer,
+    auditKey: derive('audit'),
+    // JSON keeps the parts apart: ('a', 'bc') and ('ab', 'c') are not the same.
+    hash: (kind, ...parts) =>
+      createHmac('sha256', hashKey)
+        .update(JSON.stringify([kind, ...parts]))
+        .digest('base64url'),
+  };
+}
+
+const NAME = 'store';
+const CONTEXT = 'store_secrets store';
+const SECRET_BYTES = 32;

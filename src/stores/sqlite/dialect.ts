@@ -1,0 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Dialect, type Driver, type Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import type { SqliteConnection } from './connection.ts';
+import { isBusy, translateFault } from './faults.ts';
+
+/** Kysely on `node:sqlite`. Its adapter lets one use the connection at a time; the others wait in line. */
+export function sqliteDialect(connection: SqliteConnection): Dialect {
+  return {
+    createDriver: () => new SqliteDriver(connection),
+    createAdapter: () => new SqliteAdapter(),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
+  };
+}
+
+class SqliteDriver implements Driver {
+  readonly #connection: SqliteConnection;
+
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<SqliteConnection> {
+    return this.#connection;
+  }
+
+  async releaseConnection(): Promise<void> {}
+
+  /**
+   * Takes the lock for writing at once: a transaction that began by reading could be refused it later. Where another process
+   * holds it, this one goes on with its other work and asks again, instead of having SQLite block the thread.
+   */
+  async beginTransaction(connection: SqliteConnection): Promise<void> {
+    const giveUpAt = performance.now() + LOCK_PATIENCE_MS;
+    for (;;) {
+      try {
+        connection.run('begin immediate');
+        return;
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > giveUpAt) throw translateFault(error);
+      }
+      await delay(RETRY_MS);
+    }
+  }
+
+  async commitTransaction(connection: SqliteConnection): Promise<void> {
+    try {
+      connection.run('commit');
+    } catch (error) {
+      throw translateFault(error);
+    }
+  }
+
+  /** After some errors, such as a full disk, SQLite has rolled back by itself. */
+  async rollbackTransaction(connection: SqliteConnection): Promise<void> {
+    if (connection.isInTransaction) connection.run('rollback');
+  }
+
+  async destroy(): Promise<void> {
+    this.#connection.close();
+  }
+}
+
+/** How long a change waits for those of other processes. */
+const LOCK_PATIENCE_MS = 5_000;
+const RETRY_MS = 5;
