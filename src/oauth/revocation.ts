@@ -27,8 +27,11 @@ export function createRevocation(parts: {
     async everythingOf(owner, actor) {
       let ended = 0;
       // Each grant with its event in one transaction: no token outlives the news of its end.
-      for (let page = await grantsOf(owner); page.length > 0; page = await grantsOf(owner)) {
-        for (const grantId of page) ended += Number(await endGrant(grantId, actor));
+      for (;;) {
+        const turn = await Promise.all((await grantsOf(owner)).map((grantId) => endGrant(grantId, actor)));
+        const now = turn.filter(Boolean).length;
+        if (now === 0) break;
+        ended += now;
       }
       await artifacts.revokeAll(owner, []);
       return ended;
