@@ -4,8 +4,8 @@ import type { IdentitySigner } from './services.ts';
 
 /** The signer of a worker; the control plane broadcasts the key it signs with. */
 export interface KeyedIdentitySigner extends IdentitySigner {
-  /** From now on signs with this key. The JWK is private and has `kid` and `alg`; rejects where it has not. `issuer` is the `iss` upstreams see. */
-  use(jwk: JWK, issuer: string): Promise<void>;
+  /** From now on signs with this key; throws where the JWK has no `kid` or `alg`. `issuer` is the `iss` upstreams see. */
+  use(jwk: JWK, issuer: string): void;
 }
 
 /** Makes the short-lived JWTs that tell upstreams who calls. The key is replaced between two signatures, never inside one. */
@@ -13,10 +13,12 @@ export function createIdentitySigner(): KeyedIdentitySigner {
   let current: SigningState | undefined;
 
   return {
-    async use(jwk, issuer) {
+    use(jwk, issuer) {
       const { kid, alg } = jwk;
       if (kid === undefined || alg === undefined) throw new TypeError('a signing key needs a kid and an alg');
-      current = { key: await importJWK(jwk, alg), kid, alg, issuer };
+      const key = importJWK(jwk, alg);
+      key.catch(() => undefined); // whoever signs is told
+      current = { key, kid, alg, issuer };
     },
     async sign(claims, { audience, ttlSeconds }) {
       if (current === undefined) throw new StoreUnavailable('no key to sign identities with has arrived yet');
@@ -29,13 +31,13 @@ export function createIdentitySigner(): KeyedIdentitySigner {
         .setIssuedAt(now)
         .setExpirationTime(now + ttlSeconds)
         .setJti(crypto.randomUUID())
-        .sign(key);
+        .sign(await key);
     },
   };
 }
 
 interface SigningState {
-  readonly key: Awaited<ReturnType<typeof importJWK>>;
+  readonly key: ReturnType<typeof importJWK>;
   readonly kid: string;
   readonly alg: string;
   readonly issuer: string;

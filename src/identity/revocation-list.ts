@@ -4,8 +4,8 @@ import type { Revocations, TokenFacts } from './services.ts';
 /** How much is remembered, and for how long. */
 export interface RevocationBounds {
   readonly maxEntries?: number;
-  /** In milliseconds: no token of the embedded authorization server lives longer. */
-  readonly longestTokenLifetime: number;
+  /** In milliseconds, a day where it is left out: no token of the embedded authorization server may live longer. */
+  readonly longestTokenLifetime?: number;
 }
 
 /**
@@ -21,8 +21,8 @@ export class RevocationList implements Revocations {
   /** Tokens issued up to then are refused; milliseconds. */
   #floor = Number.NEGATIVE_INFINITY;
 
-  constructor(bounds: RevocationBounds) {
-    this.#bounds = { maxEntries: 100_000, ...bounds };
+  constructor(bounds: RevocationBounds = {}) {
+    this.#bounds = { maxEntries: 100_000, longestTokenLifetime: 86_400_000, ...bounds };
   }
 
   /** Records of other types are passed over, so whole batches of the log may be given. */
