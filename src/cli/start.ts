@@ -18,6 +18,10 @@ export async function start(
       env: facts.env,
       version: facts.version,
       entry: facts.entry,
+      showBootstrapKey(key) {
+        err(`The first key of the admin API, shown this once: ${key}`);
+        err('Keep it, or remove it once you have made others: sallyport keys revoke <its id>.');
+      },
     });
   } catch (error) {
     if (error instanceof ConfigRefused) {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { issuerOption } from '../identity/issuer-settings.ts';
+import { LONGEST_TOKEN_MS } from '../identity/token-lifetime.ts';
 import { durationOption, YEAR } from '../lib/duration.ts';
 import { cidrOption } from '../lib/network-address.ts';
 import { nameOption } from './option-types.ts';
-import { certificatesOption, issuerOption, secretOption } from './secret-options.ts';
+import { certificatesOption, secretOption } from './secret-options.ts';
 
 const scopeName = () =>
   z
@@ -13,14 +15,14 @@ const scopeName = () =>
     );
 
 const lifetimes = z.strictObject({
-  accessToken: durationOption({ max: 3_600_000 })
+  accessToken: durationOption({ max: LONGEST_TOKEN_MS })
     .prefault('10m')
     .describe('Of an access token. Short, since resource servers elsewhere do not hear of a revocation.'),
   refreshToken: durationOption({ max: YEAR })
     .prefault('30d')
     .describe('Of a refresh token; each use makes a new one with the rest of this time.'),
   session: durationOption().prefault('12h').describe('Of a signed-in browser.'),
-  signingKey: durationOption({ min: 60_000, max: YEAR })
+  signingKey: durationOption({ min: 86_400_000, max: YEAR })
     .prefault('90d')
     .describe('After this time a new signing key takes over.'),
 });
@@ -139,8 +141,14 @@ export const authorizationServerSchema = z.strictObject({
   privateNetworks: z
     .array(cidrOption())
     .default([])
-    .describe('Private addresses that documents and logout addresses of clients may be at; none by default, so that no client can have the gateway look around inside.'),
-  ca: certificatesOption().optional().describe('Roots to trust, besides the public ones, when documents of clients are fetched or their logout addresses called.'),
+    .describe(
+      'Private addresses that documents and logout addresses of clients may be at; none by default, so that no client can have the gateway look around inside.',
+    ),
+  ca: certificatesOption()
+    .optional()
+    .describe(
+      'Roots to trust, besides the public ones, when documents of clients are fetched or their logout addresses called.',
+    ),
   clientIdMetadata: z
     .boolean()
     .default(false)

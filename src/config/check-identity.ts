@@ -95,6 +95,7 @@ function clientFaults(clients: NonNullable<GatewayConfig['authorizationServer']>
         faults.push({
           path: [...path, ...(field === undefined ? [] : [optionOfField(String(field))]), ...rest],
           message,
+          hint: 'docs/configuration.md has every option of a client',
         });
       }
     return faults;

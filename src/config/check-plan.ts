@@ -1,6 +1,7 @@
 import { inertServices } from '../identity/inert-services.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
 import { policies } from '../policies/registry.ts';
+import { callerFacts } from './caller-facts.ts';
 import { compilePolicies } from './compile-policies.ts';
 import type { Path, RawFault } from './faults.ts';
 import type { GatewayConfig } from './schema.ts';
@@ -31,8 +32,7 @@ export function planFaults(config: GatewayConfig, customPolicies: readonly Polic
       exposure: api.exposure,
       secure,
       path: api.path,
-      ownIssuer: config.authorizationServer?.issuer,
-      identity: inertServices,
+      ...callerFacts(config, inertServices),
     };
     tryAt(['apis', index], context, api.policies);
     for (const [at, route] of api.routes.entries()) {

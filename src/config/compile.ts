@@ -4,6 +4,7 @@ import type { Gateway, ListenerRoutes, Route } from '../gateway.ts';
 import type { IdentityServices } from '../identity/services.ts';
 import { compileRouter, type RouteEntry } from '../match/router.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
+import { callerFacts } from './caller-facts.ts';
 import { compilePolicies, type PlanStep } from './compile-policies.ts';
 import { type OwnApp, type OwnRoute, ownRoutes } from './own-routes.ts';
 import type { ApiConfig, GatewayConfig, RouteConfig } from './schema.ts';
@@ -54,7 +55,7 @@ export function compileGateway(input: CompileInput): Gateway {
       exposure: listener.exposure,
       secure: listener.tls !== 'none',
       path: '/',
-      ...processFacts(input),
+      ...callerFacts(input.config, input.identity),
     };
     listeners.set(listener.name, { router: compileRouter(entries), unmatched: routeOf(context, {}, [], undefined) });
   }
@@ -79,7 +80,7 @@ export function planRoutes(
       exposure: api.exposure,
       secure,
       path: api.path,
-      ...processFacts(input),
+      ...callerFacts(input.config, input.identity),
     };
     planned.push(planApi(input, api, base));
     for (const route of api.routes) planned.push(planRoute(input, api, route, { ...base, route: route.name }));
@@ -107,7 +108,7 @@ function planOwnRoute(input: CompileInput, route: OwnRoute, secureListeners: Rea
   // The apps make URLs of the host their clients know.
   const forward =
     upstream === undefined ? undefined : { upstream: input.upstream(upstream), preserveHost: true, rewrite: undefined };
-  const context = { api, route: name, exposure, secure, path, ...processFacts(input) };
+  const context = { api, route: name, exposure, secure, path, ...callerFacts(input.config, input.identity) };
   const compiled = routeOf(context, route.settings, route.own, forward);
   return withPlace(compiled, route, upstream, methods, path, { path, prefix, headers: [] });
 }
@@ -144,11 +145,6 @@ function forwardPlan(input: CompileInput, api: ApiConfig, upstreamName: string):
     preserveHost: input.config.upstreams[upstreamName]?.preserveHost ?? false,
     rewrite: api.rewrite === undefined ? undefined : rewriteOf(api.path, api.rewrite),
   };
-}
-
-/** What the context of every route has from the process and not from its place. */
-function processFacts(input: CompileInput): Pick<CompileContext, 'ownIssuer' | 'identity'> {
-  return { ownIssuer: input.config.authorizationServer?.issuer, identity: input.identity };
 }
 
 /** How many characters of the path to replace and by what, so that neither `//` nor a missing slash can come out. */

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
+import type { issuerSettings } from '../identity/issuer-settings.ts';
 import type { CompileContext, CompiledPolicy, PolicyDefinition } from '../policies/policy.ts';
 import type { ApiOptions, RouteOptions } from './api-schema.ts';
 import type { authorizationServerSchema } from './authorization-server-schema.ts';
-import type { consumerSchema, issuerSchema, loginSchema } from './identity-schema.ts';
+import type { consumerSchema, loginSchema } from './identity-schema.ts';
 import type { listenerSchema } from './listener-schema.ts';
 import type { PolicyOptions } from './policy-options.ts';
 import type { storesSchema } from './stores-schema.ts';
@@ -20,7 +21,7 @@ export interface ConfigInput {
   readonly upstreams?: Readonly<Record<string, z.input<typeof upstreamSchema>>>;
   readonly stores?: z.input<typeof storesSchema>;
   readonly authorizationServer?: z.input<typeof authorizationServerSchema>;
-  readonly issuers?: readonly z.input<typeof issuerSchema>[];
+  readonly issuers?: readonly z.input<typeof issuerSettings>[];
   readonly logins?: Readonly<Record<string, z.input<typeof loginSchema>>>;
   readonly consumers?: readonly z.input<typeof consumerSchema>[];
   readonly admin?:

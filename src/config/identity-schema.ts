@@ -1,32 +1,9 @@
 import { z } from 'zod';
+import { issuerOption } from '../identity/issuer-settings.ts';
 import { durationOption } from '../lib/duration.ts';
-import { nameOption, serviceUrlOption, textOption } from './option-types.ts';
+import { nameOption, textOption } from './option-types.ts';
 import { readPath } from './path-syntax.ts';
-import { certificatesOption, issuerOption, secretOption } from './secret-options.ts';
-
-const introspection = z.strictObject({
-  clientId: z.string().min(1).max(255).describe('The client the gateway is at this issuer.'),
-  clientSecret: secretOption().describe('Its secret.'),
-  endpoint: serviceUrlOption().optional().describe('The introspection endpoint; left out, the one its metadata names.'),
-});
-
-/** An authority whose tokens APIs accept. One that is used with its defaults need not be listed. */
-export const issuerSchema = z.strictObject({
-  issuer: issuerOption().describe(
-    'The issuer identifier; its metadata is found below it (RFC 8414, OpenID Connect Discovery).',
-  ),
-  jwksUri: serviceUrlOption().optional().describe('Where its keys are; left out, where its metadata says.'),
-  ca: certificatesOption().optional().describe('Roots to verify it against, instead of the public ones.'),
-  introspection: introspection
-    .optional()
-    .describe('Credentials for asking it about opaque tokens (RFC 7662); left out, opaque tokens are refused.'),
-  cooldown: durationOption()
-    .prefault('30s')
-    .describe('Shortest time between two fetches of its keys, however many tokens name unknown ones.'),
-  refresh: durationOption().prefault('10m').describe('After this time its keys are fetched again in the background.'),
-});
-
-export type IssuerConfig = Readonly<z.output<typeof issuerSchema>>;
+import { certificatesOption, secretOption } from './secret-options.ts';
 
 /** How browsers sign in to web applications behind the gateway. */
 export const loginSchema = z.strictObject({

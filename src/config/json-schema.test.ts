@@ -32,7 +32,10 @@ test('every built-in policy is an option of APIs and routes, and of the types', 
   const api = root.properties?.['apis']?.items?.properties ?? {};
   const route = api['routes']?.items?.properties ?? {};
   const typed: Record<keyof PolicyOptions, true> = {
-    authenticate: true, authorize: true, upstreamIdentity: true, cors: true,
+    authenticate: true,
+    authorize: true,
+    upstreamIdentity: true,
+    cors: true,
     errorMasking: true,
     headers: true,
     ipAccess: true,

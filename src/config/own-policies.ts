@@ -23,7 +23,7 @@ export const presentCertificatePolicy = definePolicy({
   },
 });
 
-/** Tells the admin API who acts, in the words of the audit log. */
+/** Tells the admin API who acts, in the words of the audit log, and with which of its scopes. */
 export const nameActorPolicy = definePolicy({
   name: 'nameActor',
   phase: 'prepare',
@@ -33,11 +33,17 @@ export const nameActorPolicy = definePolicy({
   compile() {
     function nameActor(exchange: Exchange): undefined {
       if (exchange.principal === undefined) throw new Error('the admin API was reached without a principal');
+      const { method, scopes } = exchange.principal;
       exchange.upstreamHeaders.set.append('X-Sallyport-Actor', actorOf(exchange.principal));
+      // Who is on a list of certificates has been chosen by hand: there are no scopes to ask for.
+      const granted = method === 'clientCertificate' ? ['admin'] : scopes.filter((scope) => ADMIN_SCOPES.has(scope));
+      exchange.upstreamHeaders.set.append('X-Sallyport-Scopes', granted.join(' '));
     }
     return { request: nameActor };
   },
 });
+
+const ADMIN_SCOPES: ReadonlySet<string> = new Set(['admin', 'admin:read', 'admin:write']);
 
 function actorOf(principal: Principal): string {
   const named = principal.method === 'apiKey' ? `key:${principal.credentialId}` : `${principal.kind}:${principal.id}`;

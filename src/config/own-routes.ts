@@ -36,7 +36,6 @@ export const OWN_API = 'sallyport';
 /** The admin API, as a key's list of APIs names it. */
 export const ADMIN_API = 'sallyport-admin';
 export const ADMIN_PATH = '/admin/v1';
-export const ADMIN_SCOPE = 'admin';
 
 export function ownRoutes(config: GatewayConfig): readonly OwnRoute[] {
   return [
@@ -88,10 +87,10 @@ function adminApi(config: GatewayConfig): OwnRoute[] {
       app: 'admin',
       settings: {
         authenticate: config.admin.authenticate ?? parsed('authenticate', [{ apiKey: {} }]),
-        authorize: parsed('authorize', {
-          scopes: [ADMIN_SCOPE],
-          ...(config.admin.allowedClients === undefined ? {} : { clients: config.admin.allowedClients }),
-        }),
+        // Each endpoint asks for its own scope, in the app.
+        ...(config.admin.allowedClients === undefined
+          ? {}
+          : { authorize: parsed('authorize', { clients: config.admin.allowedClients }) }),
         requestLimits: parsed('requestLimits', { bodyBytes: '1GiB' }), // an import streams; the app bounds all else
       },
       own: [nameActorPolicy],

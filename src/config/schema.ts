@@ -1,15 +1,9 @@
 import { z } from 'zod';
+import { type IssuerSettings, issuerSettings } from '../identity/issuer-settings.ts';
 import { durationOption } from '../lib/duration.ts';
 import { apiSchema, type KnownPolicies, type ParsedApi, type ParsedRoute } from './api-schema.ts';
 import { type AuthorizationServerConfig, authorizationServerSchema } from './authorization-server-schema.ts';
-import {
-  type ConsumerConfig,
-  consumerSchema,
-  type IssuerConfig,
-  issuerSchema,
-  type LoginConfig,
-  loginSchema,
-} from './identity-schema.ts';
+import { type ConsumerConfig, consumerSchema, type LoginConfig, loginSchema } from './identity-schema.ts';
 import { type ListenerConfig, listenerSchema } from './listener-schema.ts';
 import { filePathOption, nameOption } from './option-types.ts';
 import { type StoresConfig, storesSchema } from './stores-schema.ts';
@@ -17,7 +11,7 @@ import { type LogConfig, logSchema, type TracingConfig, tracingSchema } from './
 import { type UpstreamConfig, upstreamSchema } from './upstream-schema.ts';
 
 export type { AuthorizationServerConfig, ClientConfig } from './authorization-server-schema.ts';
-export type { ConsumerConfig, IssuerConfig, LoginConfig } from './identity-schema.ts';
+export type { ConsumerConfig, LoginConfig } from './identity-schema.ts';
 export type { ListenerConfig } from './listener-schema.ts';
 export type { StoresConfig } from './stores-schema.ts';
 export type { LogConfig, TracingConfig } from './telemetry-schema.ts';
@@ -45,7 +39,7 @@ export function gatewaySchema(known: KnownPolicies) {
       .optional()
       .describe('The embedded OAuth 2.0 authorization server; left out, there is none.'),
     issuers: z
-      .array(issuerSchema)
+      .array(issuerSettings)
       .default([])
       .describe('Other authorities whose tokens are accepted, where their defaults do not fit.'),
     logins: z
@@ -93,7 +87,7 @@ export interface GatewayConfig {
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
   readonly stores: StoresConfig;
   readonly authorizationServer: AuthorizationServerConfig | undefined;
-  readonly issuers: readonly IssuerConfig[];
+  readonly issuers: readonly IssuerSettings[];
   readonly logins: Readonly<Record<string, LoginConfig>>;
   readonly consumers: readonly ConsumerConfig[];
   readonly admin: AdminConfig;

@@ -1,12 +1,11 @@
-import type { RequestListener } from 'node:http';
 import type { JWK } from 'jose';
-import type { GatewayConfig } from '../config/schema.ts';
 import { type Feed, followAuditLog } from '../identity/feed.ts';
 import { SharedFreshness } from '../identity/freshness.ts';
-import { IssuerDirectory } from '../identity/issuer-directory.ts';
+import { type DirectorySettings, IssuerDirectory } from '../identity/issuer-directory.ts';
 import { KeyWatch } from '../identity/key-watch.ts';
 import type { ReportBatch } from '../identity/report-batch.ts';
 import { createSigningKeys, type SigningKeys } from '../identity/signing-keys.ts';
+import { LONGEST_TOKEN_MS } from '../identity/token-lifetime.ts';
 import type { Log } from '../observe/log.ts';
 import { type AuditEvent, type AuditRecord, auditTypes } from '../stores/audit.ts';
 import { openCounters } from '../stores/open-counters.ts';
@@ -14,7 +13,6 @@ import { openRecords } from '../stores/open-records.ts';
 import { createSealer, type Sealer } from '../stores/sealer.ts';
 import type { Counters, Records } from '../stores/stores.ts';
 import { AuditQueue } from './audit-queue.ts';
-import { issuerSettings } from './identity-settings.ts';
 import type { News, QuestionMessage, StoreFacts } from './messages.ts';
 
 /** What the control plane counts of callers, for the metrics. */
@@ -42,8 +40,6 @@ export const IDENTITY_ISSUER = 'sallyport';
 /** Identity JWTs live a minute or so; upstreams may keep the key set for an hour. */
 const IDENTITY_OVERLAP_MS = 2 * 60 * 60 * 1000;
 const IDENTITY_ROTATION_MS = 30 * 24 * 60 * 60 * 1000;
-/** No token of the embedded server lives longer than `lifetimes.accessToken` may be. Milliseconds. */
-const LONGEST_TOKEN_MS = 60 * 60 * 1000;
 const SWEEP_MS = 10 * 60 * 1000;
 
 /**
@@ -53,6 +49,8 @@ const SWEEP_MS = 10 * 60 * 1000;
  */
 export class IdentityPlane {
   readonly foundations: Foundations;
+  /** What the keys of session cookies are derived from. */
+  readonly cookieKeySource: Uint8Array;
   readonly identityKeys: SigningKeys;
   readonly issuers: IssuerDirectory;
   readonly #log: Log;
@@ -87,6 +85,7 @@ export class IdentityPlane {
 
   private constructor({ facts, log, metrics }: IdentityPlaneOptions, foundations: Foundations) {
     this.foundations = foundations;
+    this.cookieKeySource = facts.sealingKeys[0] ?? new Uint8Array(0);
     this.#log = log;
     this.#metrics = metrics;
     this.#freshness = new SharedFreshness(facts.freshness);
@@ -140,8 +139,8 @@ export class IdentityPlane {
   }
 
   /** Puts the issuers of a configuration into force. */
-  apply(config: GatewayConfig, own: Parameters<typeof issuerSettings>[1]): void {
-    this.issuers.update(issuerSettings(config, own));
+  applyIssuers(settings: DirectorySettings): void {
+    this.issuers.update(settings);
   }
 
   /** Hears of every change, whichever process made it. */
@@ -227,10 +226,11 @@ export class IdentityPlane {
   }
 
   async #sweep(): Promise<void> {
-    const { artifacts, sessions } = this.foundations.records;
-    const now = Date.now();
-    const outcomes = await Promise.allSettled([artifacts.sweep(now), sessions.sweep(now)]);
-    for (const outcome of outcomes) if (outcome.status === 'rejected') this.#storeFailed(outcome.reason);
+    try {
+      await this.foundations.records.sessions.sweep(Date.now()); // the authorization server sweeps what is its own
+    } catch (error) {
+      this.#storeFailed(error);
+    }
   }
 
   /** Said once until it works again: a store that is down is asked several times a second. */
@@ -241,6 +241,3 @@ export class IdentityPlane {
     this.#log.error({ err: error }, 'the stores do not answer; what cannot be checked is refused until they do');
   }
 }
-
-/** The pages of this plane on internal listeners. */
-export type IdentityHandlers = Readonly<Record<'authorizationServer' | 'login' | 'admin', RequestListener>>;

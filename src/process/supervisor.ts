@@ -24,6 +24,8 @@ export interface SupervisorOptions {
   readonly version: string;
   /** The program's entry point, which the worker threads run too. */
   readonly entry: URL;
+  /** Shows the first credential of the admin API, once, to whoever started the gateway. */
+  readonly showBootstrapKey: (key: string) => void;
 }
 
 export interface RunningGateway {
@@ -129,7 +131,8 @@ class Supervisor implements RunningGateway {
       log,
       version: this.#options.version,
       status: () => this.#status(),
-      devCa: () => certificates.devCa?.certificate,
+      devCa: () => certificates.devCa?.caCert,
+      showBootstrapKey: (key) => this.#options.showBootstrapKey(key),
     });
     const pool = new WorkerPool<GatewayConfig>({
       entry: this.#options.entry,

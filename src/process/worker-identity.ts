@@ -6,8 +6,9 @@ import { KeyUses } from '../identity/key-uses.ts';
 import { ReportCollector } from '../identity/report-batch.ts';
 import { RevocationList } from '../identity/revocation-list.ts';
 import type { IdentityServices } from '../identity/services.ts';
-import { sessionCookieKeys } from '../identity/session-cookie.ts';
+import { createSessionCookies, deriveCookieKey } from '../identity/session-cookie.ts';
 import { createSessionFinder } from '../identity/session-finder.ts';
+import { LONGEST_TOKEN_MS } from '../identity/token-lifetime.ts';
 import { openCounters } from '../stores/open-counters.ts';
 import { openRecords } from '../stores/open-records.ts';
 import { createSealer } from '../stores/sealer.ts';
@@ -25,8 +26,10 @@ export interface WorkerIdentity {
 
 /** Last use and refusals are reported so often; a crash loses at most this much of them. */
 const REPORT_MS = 1_000;
-/** Keys and sessions a worker remembers: about 1 KiB each. */
-const CAPACITY = 50_000;
+/** Keys a worker remembers: about 1 KiB each. */
+const KEY_CAPACITY = 50_000;
+const SESSION_BYTES = 32 * 2 ** 20;
+const SWEEP_MS = 60_000;
 
 export async function openWorkerIdentity(
   facts: StoreFacts,
@@ -37,15 +40,15 @@ export async function openWorkerIdentity(
   const records = await openRecords(facts.records, { sealer, readOnly: true });
   const counters = await openCounters(facts.counters);
   const link = new WorkerLink(tell);
-  const revocations = new RevocationList();
+  const revocations = new RevocationList({ longestTokenLifetime: LONGEST_TOKEN_MS });
   const issuers = createIssuers(link);
-  const keys = createKeyFinder({ records, freshness, capacity: CAPACITY });
+  const keys = createKeyFinder({ records, freshness, capacity: KEY_CAPACITY });
   const sessions = createSessionFinder({
     records,
     link,
-    freshness,
-    cookieKeys: sessionCookieKeys(sealer),
-    capacity: CAPACITY,
+    cookies: createSessionCookies(deriveCookieKey(facts.sealingKeys[0] ?? new Uint8Array(0))),
+    capacityBytes: SESSION_BYTES,
+    clock: Date.now,
   });
   const signer = createIdentitySigner();
   const uses = new KeyUses();
@@ -56,6 +59,7 @@ export async function openWorkerIdentity(
     if (batch !== undefined) tell({ type: 'report', report: batch });
   }
   const reporting = setInterval(report, REPORT_MS).unref();
+  const sweeping = setInterval(() => revocations.sweep(Date.now()), SWEEP_MS).unref();
 
   return {
     services: {
@@ -83,13 +87,14 @@ export async function openWorkerIdentity(
           issuers.note(news.set);
           return;
         case 'identity-key':
-          signer.use(news.jwk, news.issuer);
+          void signer.use(news.jwk, news.issuer);
           return;
       }
     },
     answered: ({ id, answer, refusal }) => link.answered(id, answer, refusal),
     async close() {
       clearInterval(reporting);
+      clearInterval(sweeping);
       report();
       await Promise.allSettled([records.close(), counters.close()]);
     },

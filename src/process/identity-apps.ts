@@ -1,0 +1,186 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { type AdminApp, createAdminApp } from '../admin/admin-app.ts';
+import type { Caller } from '../admin/admin-services.ts';
+import { bootstrapAdmin } from '../admin/bootstrap.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { createSessionCookies, deriveCookieKey } from '../identity/session-cookie.ts';
+import { createLoginApp, type LoginApp } from '../login/login-app.ts';
+import type { AuthorizationServer } from '../oauth/authorization-server.ts';
+import type { Log } from '../observe/log.ts';
+import type { AuditEvent } from '../stores/audit.ts';
+import { declare } from './declared.ts';
+import type { IdentityPlane } from './identity-plane.ts';
+import { issuerSettingsOf, loginSettingsOf } from './identity-settings.ts';
+import type { QuestionMessage } from './messages.ts';
+import { noServer, openOwnServer } from './own-authorization-server.ts';
+import { ownFetch } from './own-fetch.ts';
+
+export interface IdentityAppsOptions {
+  readonly log: Log;
+  readonly version: string;
+  readonly status: () => object;
+  /** PEM; undefined where no listener serves a certificate of the development CA. */
+  readonly devCa: () => string | undefined;
+  /** Shows the first credential of the admin API to whoever started the gateway, on no log. */
+  readonly showBootstrapKey: (key: string) => void;
+}
+
+/**
+ * The apps of the control plane that people and programs talk to: the authorization server, the logins and the admin API. Each
+ * configuration makes its own; requests that the one before is answering end there.
+ */
+export class IdentityApps {
+  readonly handlers: Readonly<Record<'authorizationServer' | 'login' | 'admin', RequestListener>>;
+  readonly #plane: IdentityPlane;
+  readonly #options: IdentityAppsOptions;
+  readonly #admin: AdminApp;
+  #config: GatewayConfig | undefined;
+  #server: AuthorizationServer | undefined;
+  #login: LoginApp | undefined;
+  #ownFetch: ReturnType<typeof ownFetch> | undefined;
+
+  constructor(plane: IdentityPlane, options: IdentityAppsOptions) {
+    this.#plane = plane;
+    this.#options = options;
+    this.#admin = createAdminApp({
+      records: plane.foundations.records,
+      now: Date.now,
+      apiNames: () => this.#config?.apis.map(({ name }) => name) ?? [],
+      issuer: () => this.#config?.authorizationServer?.issuer,
+      rotateSigningKeys: (use, origin) => this.#rotateSigningKeys(use, origin),
+      status: () => ({ ...options.status(), issuers: plane.issuers.all().map(({ issuer }) => issuer) }),
+      reportFault: (error, requestId) =>
+        options.log.error({ err: error, requestId }, 'the admin API met an unexpected condition'),
+    });
+    this.handlers = {
+      authorizationServer: (request, response) => (this.#server?.handler ?? noServer)(request, response),
+      login: (request, response) => (this.#login?.handler ?? noServer)(request, response),
+      admin: (request, response) => this.#admin.handle(request, response, callerOf(request)),
+    };
+    plane.onChange((records) => {
+      if (records.some(({ type, detail }) => type.startsWith('signing-key.') && detail?.['use'] === 'oauth'))
+        void this.#followSigningKeys();
+    });
+  }
+
+  /** Puts the callers of a configuration into force. `ownSocket` is where the authorization server answers. */
+  async apply(config: GatewayConfig, ownSocket: string): Promise<void> {
+    const { foundations } = this.#plane;
+    const faults = await declare(foundations.records, config);
+    for (const fault of faults)
+      this.#options.log.error({ fault }, 'a declaration of the configuration is not in force');
+    const before = this.#server;
+    const settings = config.authorizationServer;
+    const report = (event: AuditEvent) => this.#plane.audit(event);
+    const fault = (error: unknown) =>
+      this.#options.log.error({ err: error }, 'the authorization server met an unexpected condition');
+    this.#server =
+      settings === undefined
+        ? undefined
+        : await openOwnServer({ ...foundations, config, settings, report, fault, devCa: this.#options.devCa() });
+    this.#config = config;
+    this.#plane.applyIssuers({
+      issuers: issuerSettingsOf(config),
+      own:
+        settings === undefined || this.#server === undefined
+          ? undefined
+          : { issuer: settings.issuer, jwks: this.#server.jwks() },
+    });
+    await this.#applyLogins(config, ownSocket);
+    this.#plane.nudge();
+    await before?.close();
+  }
+
+  /** Answers a worker's question. */
+  answer(message: QuestionMessage): Promise<unknown> {
+    switch (message.question) {
+      case 'session.refresh':
+        return this.#sessions().refresh(message.facts.id);
+      case 'session.touch':
+        return this.#sessions().touch(message.facts.id);
+      default:
+        return this.#plane.answer(message);
+    }
+  }
+
+  /** The admin API for whoever may open the control socket: the user this process runs as. */
+  administer(request: IncomingMessage, response: ServerResponse): void {
+    const caller: Caller = {
+      actor: `local:${process.getuid?.() ?? 0}`,
+      address: undefined,
+      requestId: undefined,
+      scopes: 'all',
+    };
+    this.#admin.handle(request, response, caller);
+  }
+
+  /** Called once the gateway serves. */
+  async started(): Promise<void> {
+    this.audit('gateway.started', { version: this.#options.version });
+    const hasInternal = this.#config?.listeners.some(({ exposure }) => exposure === 'internal') === true;
+    if (this.#config?.admin === false || !hasInternal) return;
+    const made = await bootstrapAdmin(this.#plane.foundations.records);
+    if (made !== undefined) this.#options.showBootstrapKey(made.text);
+  }
+
+  /** Notes what the gateway itself did. */
+  audit(type: AuditEvent['type'], detail: AuditEvent['detail']): void {
+    this.#plane.audit({ type, actor: 'system', subject: '', detail });
+  }
+
+  async close(): Promise<void> {
+    this.audit('gateway.stopped', {});
+    await Promise.allSettled([this.#login?.close(), this.#server?.close(), this.#ownFetch?.close()]);
+    await this.#plane.close();
+  }
+
+  async #applyLogins(config: GatewayConfig, ownSocket: string): Promise<void> {
+    const logins = loginSettingsOf(config);
+    if (this.#login !== undefined) return this.#login.update(logins);
+    if (logins.length === 0) return;
+    const { records, counters } = this.#plane.foundations;
+    const own = ownFetch(ownSocket);
+    this.#ownFetch = own;
+    this.#login = createLoginApp({
+      logins,
+      records,
+      counters,
+      cookies: createSessionCookies(deriveCookieKey(this.#plane.cookieKeySource)),
+      fetchFor: (issuer) => (issuer === this.#config?.authorizationServer?.issuer ? own.fetch : undefined),
+      report: (event) => this.#plane.audit(event),
+      fault: (error) => this.#options.log.error({ err: error }, 'a login met an unexpected condition'),
+      clock: Date.now,
+    });
+  }
+
+  #sessions(): LoginApp {
+    if (this.#login === undefined) throw new Error('the configuration has no logins');
+    return this.#login;
+  }
+
+  async #followSigningKeys(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    try {
+      await server.refreshKeys();
+      if (server === this.#server) this.#plane.issuers.rotateOwn(server.jwks());
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'new signing keys could not be read');
+    }
+  }
+}
+
+/** What the road says of who calls; no client can send these fields. */
+function callerOf({ headers }: IncomingMessage): Caller {
+  const scopes = field(headers['x-sallyport-scopes']);
+  return {
+    actor: field(headers['x-sallyport-actor']) ?? 'anonymous',
+    address: field(headers['x-forwarded-for'])?.split(',', 1)[0]?.trim(),
+    requestId: field(headers['x-request-id']),
+    scopes: scopes === undefined || scopes === '' ? [] : scopes.split(' '),
+  };
+}
+
+function field(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}

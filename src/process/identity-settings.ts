@@ -1,0 +1,71 @@
+import { alternativesOf } from '../config/own-routes.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import type { DirectorySettings } from '../identity/issuer-directory.ts';
+import { defaultIssuerSettings } from '../identity/issuer-settings.ts';
+import type { LoginSettings } from '../login/login-settings.ts';
+import type { Resource } from '../oauth/interaction-contract.ts';
+
+/** Every issuer that APIs and the admin API accept tokens of: those of `issuers`, and with their defaults those that are only named. */
+export function issuerSettingsOf(config: GatewayConfig): DirectorySettings['issuers'] {
+  const settings = new Map(config.issuers.map((issuer) => [issuer.issuer, issuer]));
+  for (const { issuer } of oauthAlternatives(config)) {
+    if (issuer !== undefined && !settings.has(issuer)) settings.set(issuer, defaultIssuerSettings(issuer));
+  }
+  if (config.authorizationServer !== undefined) settings.delete(config.authorizationServer.issuer);
+  return [...settings.values()];
+}
+
+/** The APIs that the embedded authorization server issues tokens for: the audiences under which they accept its tokens. */
+export function resourcesOf(config: GatewayConfig): readonly Resource[] {
+  const own = config.authorizationServer;
+  if (own === undefined) return [];
+  const resources = new Map<string, Resource>();
+  for (const { api, issuer, audiences } of oauthAlternatives(config)) {
+    if (issuer !== undefined && issuer !== own.issuer) continue;
+    for (const audience of audiences) {
+      // A resource indicator is an absolute URI (RFC 8707 §2); another audience cannot be asked for.
+      if (resources.has(audience) || !URL.canParse(audience)) continue;
+      resources.set(audience, {
+        audience,
+        name: api,
+        scopes: Object.keys(own.scopes),
+        accessTokenTtl: undefined,
+        format: 'jwt',
+      });
+    }
+  }
+  return [...resources.values()];
+}
+
+export function loginSettingsOf(config: GatewayConfig): readonly LoginSettings[] {
+  return Object.entries(config.logins).map(([name, login]) => ({
+    ...login,
+    name,
+    issuer: login.issuer ?? config.authorizationServer?.issuer ?? '',
+    resource: login.resource,
+    ca: login.ca,
+  }));
+}
+
+interface OauthAlternative {
+  readonly api: string;
+  readonly issuer: string | undefined;
+  readonly audiences: readonly string[];
+}
+
+function oauthAlternatives(config: GatewayConfig): readonly OauthAlternative[] {
+  const admin = config.admin === false ? undefined : config.admin.authenticate;
+  const places = [
+    ...config.apis.map((api) => ({ api: api.name, alternatives: alternativesOf(api) })),
+    { api: 'the admin API', alternatives: Array.isArray(admin) ? admin : [] },
+  ];
+  return places.flatMap(({ api, alternatives }) =>
+    alternatives.flatMap((alternative: Readonly<Record<string, unknown>>) => {
+      // The policy's schema has parsed it; what is looked at here is in it whatever else is.
+      const { issuer, audience } = Object(alternative['oauth']);
+      if (alternative['oauth'] === undefined) return [];
+      const audiences = (Array.isArray(audience) ? audience : [audience]).filter((one) => typeof one === 'string');
+      return [{ api, issuer: typeof issuer === 'string' ? issuer : undefined, audiences }];
+    }),
+  );
+}
