@@ -1,7 +1,6 @@
 import { type Client, type Configuration, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 import type { SigningKeys } from '../identity/signing-keys.ts';
 import type { Counters } from '../stores/stores.ts';
-import { SOURCE } from './client-adapter.ts';
 import { clientCertificateOf, isVerified, matchesSubject } from './client-certificate.ts';
 import type { Resource, Screens } from './interaction-contract.ts';
 import { addressOf, type Features, type MetadataDocumentRules, type SigningOptions } from './options.ts';
@@ -112,9 +111,4 @@ function resourceHooks({ resources, keys, signing }: FeatureParts) {
 
 function refuse(description: string): never {
   throw new errors.InvalidTarget(description);
-}
-
-/** Whether a client registered itself: nobody here vouches for it. */
-export function isSelfRegistered(client: Client): boolean {
-  return client[SOURCE] !== 'config' && client[SOURCE] !== 'admin';
 }
