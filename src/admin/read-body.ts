@@ -16,7 +16,8 @@ export type BodyOutcome =
 export async function readJsonBody(request: IncomingMessage): Promise<BodyOutcome> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of request) {
+  // Giving up must not break the connection: the refusal has to arrive.
+  for await (const part of request.iterator({ destroyOnReturn: false })) {
     const bytes: Buffer = part;
     size += bytes.length;
     if (size > MAX_BODY_BYTES)

@@ -102,7 +102,13 @@ function serve(app: AdminApp): Server {
 
 function ask(socketPath: string, method: string, path: string, sent: Sent): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    const whole = sent.json === undefined ? sent.text : JSON.stringify(sent.json);
+    const isStream = typeof whole === 'object' && 'pipe' in whole;
     const headers = {
+      // A GET or DELETE would be sent with a body that nothing announces.
+      ...(whole === undefined || isStream || sent.headers?.['Transfer-Encoding'] !== undefined
+        ? {}
+        : { 'Content-Length': String(Buffer.byteLength(whole)) }),
       ...(sent.json === undefined ? {} : { 'Content-Type': 'application/json' }),
       ...(sent.scopes === undefined ? {} : { 'Test-Scopes': sent.scopes.join(' ') }),
       ...sent.headers,
@@ -125,7 +131,7 @@ function ask(socketPath: string, method: string, path: string, sent: Sent): Prom
       });
     });
     call.on('error', reject);
-    if (typeof sent.text === 'object' && 'pipe' in sent.text) sent.text.pipe(call);
-    else call.end(sent.json === undefined ? sent.text : JSON.stringify(sent.json));
+    if (isStream) whole.pipe(call);
+    else call.end(whole);
   });
 }
