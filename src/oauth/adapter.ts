@@ -1,11 +1,14 @@
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import type { JsonObject } from '../lib/json.ts';
 import type { AuditEvent } from '../stores/audit.ts';
-import type { Records, StoredArtifact } from '../stores/stores.ts';
+import type { Counters, Records, StoredArtifact } from '../stores/stores.ts';
 import type { JwtTokens } from './jwt-tokens.ts';
+import { addressOf } from './options.ts';
+import { tooManyRequests } from './too-many-requests.ts';
 
 export interface AdapterParts {
   readonly records: Records;
+  readonly counters: Counters;
   readonly clients: Adapter;
   /** Stands in the place of stored tokens where a token is a JWT, which nobody stores. */
   readonly jwtTokens: JwtTokens;
@@ -15,15 +18,17 @@ export interface AdapterParts {
 
 /** What oidc-provider keeps, on our records: clients on `records.clients`, everything else on `records.artifacts`. */
 export function createAdapterFactory(parts: AdapterParts): AdapterFactory {
-  const { records, clients, jwtTokens, opensRegistration } = parts;
+  const { records, counters, clients, jwtTokens, opensRegistration } = parts;
   return function adapterFor(model) {
     if (model === 'Client') return clients;
     const stored = artifactAdapter(model, records);
     if (model === 'Grant') return grantAdapter(stored, records);
+    if (model === 'DeviceCode') return deviceAdapter(stored, counters);
     if (model === 'AccessToken' || model === 'ClientCredentials') {
       return {
         ...stored,
-        find: async (id) => (jwtTokens.isDisguised(id) ? await jwtTokens.find(model, id) : await stored.find(id)),
+        find: async (id) =>
+          isAskedAbout() && jwtTokens.isDisguised(id) ? await jwtTokens.find(model, id) : await stored.find(id),
       };
     }
     if (model === 'InitialAccessToken' && opensRegistration !== undefined) {
@@ -74,6 +79,32 @@ function artifactAdapter(model: string, { artifacts }: Records): Adapter {
     },
   };
 }
+
+/** Whether a token is asked about or revoked, and not presented to open something. */
+function isAskedAbout(): boolean {
+  const route = Provider.ctx?.oidc?.route;
+  return route === 'introspection' || route === 'revocation';
+}
+
+/** User codes are short, so each address may be wrong only so often (RFC 8628 §5.1). */
+function deviceAdapter(stored: Adapter, counters: Counters): Adapter {
+  return {
+    ...stored,
+    async findByUserCode(userCode) {
+      const req = Provider.ctx?.req;
+      const key = `oauth:user-code:${req === undefined ? 'unknown' : addressOf(req)}`;
+      const { count } = await counters.read(key);
+      if (count >= WRONG_CODES)
+        throw tooManyRequests('too many wrong codes from this address: try again in ten minutes');
+      const found = await stored.findByUserCode(userCode);
+      if (found === undefined) await counters.increment(key, 600_000);
+      return found;
+    },
+  };
+}
+
+/** In ten minutes. Of 20^8 codes, with a thousand of them alive, one address then hits one in about 24 years. */
+const WRONG_CODES = 20;
 
 /** The end of a grant is the end of all that came of it, and is told to whoever checks tokens without asking us. */
 function grantAdapter(stored: Adapter, { artifacts }: Records): Adapter {

@@ -1,8 +1,10 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import { hashClientSecret } from '../identity/client-keeper.ts';
+import type { SigningAlgorithm } from '../identity/make-signing-key.ts';
 import type { JsonObject } from '../lib/json.ts';
 import type { Client, Counters, Records } from '../stores/stores.ts';
 import { addressOf, type RegistrationRules } from './options.ts';
+import { tooManyRequests } from './too-many-requests.ts';
 
 /** The member of a client's metadata that says where it came from; see `Source`. It is set here and cannot be registered. */
 export const SOURCE = 'sallyport_source';
@@ -11,12 +13,14 @@ export interface ClientAdapterParts {
   readonly records: Records;
   readonly counters: Counters;
   readonly registration: false | RegistrationRules;
-  /** Every scope there is: one that the configuration dropped does not make a client unusable. */
+  /** Every scope and algorithm there is: one that the configuration dropped does not make a client unusable. */
   readonly scopes: ReadonlySet<string>;
+  readonly algorithms: readonly SigningAlgorithm[];
 }
 
 /** The clients of oidc-provider on `records.clients`. What it takes for a secret is the hash of one. */
-export function createClientAdapter({ records, counters, registration, scopes }: ClientAdapterParts): Adapter {
+export function createClientAdapter(parts: ClientAdapterParts): Adapter {
+  const { records, counters, registration } = parts;
   const { clients } = records;
   let registering: Promise<unknown> = Promise.resolve();
 
@@ -44,15 +48,15 @@ export function createClientAdapter({ records, counters, registration, scopes }:
   async function admit(rules: RegistrationRules): Promise<void> {
     const { count } = await counters.increment(`oauth:registration:${presentAddress() ?? 'unknown'}`, HOUR);
     if (count > rules.perAddress)
-      throw tooMany('too many clients were registered from this address: try again in an hour');
+      throw tooManyRequests('too many clients were registered from this address: try again in an hour');
     if ((await clients.count('registered')) >= rules.maxClients)
-      throw tooMany('no more clients can be registered here');
+      throw tooManyRequests('no more clients can be registered here');
   }
 
   return {
     async find(id) {
       const client = await clients.find(id);
-      return client === undefined || client.disabled ? undefined : asPayload(client, scopes);
+      return client === undefined || client.disabled ? undefined : asPayload(client, parts);
     },
     async upsert(id, payload) {
       const known = await clients.find(id);
@@ -75,23 +79,19 @@ export function createClientAdapter({ records, counters, registration, scopes }:
 
 const HOUR = 3_600_000;
 
-function tooMany(description: string): errors.OIDCProviderError {
-  return Object.assign(new errors.OIDCProviderError(429, 'temporarily_unavailable'), {
-    error_description: description,
-  });
-}
-
 function presentAddress(): string | undefined {
   const req = Provider.ctx?.req;
   return req === undefined ? undefined : addressOf(req);
 }
 
-function asPayload(client: Client, scopes: ReadonlySet<string>): AdapterPayload {
-  const { scope, ...metadata } = client.metadata;
+function asPayload(client: Client, { scopes, algorithms }: ClientAdapterParts): AdapterPayload {
+  const { scope, id_token_signed_response_alg: wanted, ...metadata } = client.metadata;
+  const algorithm = algorithms.find((offered) => offered === wanted);
   const known = typeof scope === 'string' ? scope.split(' ').filter((name) => scopes.has(name)) : undefined;
   return {
     client_name: client.name,
     ...metadata,
+    ...(algorithm === undefined ? {} : { id_token_signed_response_alg: algorithm }),
     // A client none of whose scopes exist any more may ask for none, not for all.
     ...(known === undefined ? {} : { scope: known.length > 0 ? known.join(' ') : 'openid' }),
     client_id: client.id,

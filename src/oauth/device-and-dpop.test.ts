@@ -84,6 +84,27 @@ describe('device flow', () => {
     assert.equal((await poll(id, device.device_code)).body['error'], 'access_denied');
   });
 
+  test('whoever guesses codes is stopped, and nobody else', async () => {
+    at.fields['x-forwarded-for'] = '203.0.113.5';
+    const browser = openBrowser(at.issuer);
+    let shown = JSON.parse((await browser.visit(`${at.issuer}/device`)).body) as Shown;
+    const problems: unknown[] = [];
+    for (let guess = 0; guess < 22; guess += 1) {
+      shown = JSON.parse(
+        (await browser.visit(shown.form.action, { ...shown.form.fields, user_code: 'BBBB-BBBB' })).body,
+      ) as Shown;
+      problems.push(shown.problem);
+    }
+    assert.deepEqual(problems.slice(-3), ['unknown-code', 'failed', 'failed']);
+    const { device } = await television();
+    const right = await browser.visit(shown.form.action, { ...shown.form.fields, user_code: device.user_code });
+    assert.equal(right.status, 429);
+    at.fields['x-forwarded-for'] = '192.0.2.7';
+    shown = JSON.parse(right.body) as Shown;
+    const elsewhere = await browser.visit(shown.form.action, { ...shown.form.fields, user_code: device.user_code });
+    assert.equal((JSON.parse(elsewhere.body) as Shown).userCode, device.user_code);
+  });
+
   test('a form that another site submits is refused', async () => {
     const { device } = await television();
     const browser = openBrowser(at.issuer);

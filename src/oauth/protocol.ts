@@ -49,7 +49,8 @@ export function createProtocol(parts: ProtocolParts): Protocol {
       scopes: [...scopes],
       adapter: createAdapterFactory({
         records,
-        clients: createClientAdapter({ records, counters, registration, scopes }),
+        counters,
+        clients: createClientAdapter({ records, counters, registration, scopes, algorithms: parts.signing.algorithms }),
         jwtTokens,
         opensRegistration: opener === undefined ? undefined : (token) => matchesClientSecret(token, opener.hash),
       }),

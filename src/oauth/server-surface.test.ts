@@ -126,6 +126,17 @@ describe('the surface of the authorization server', () => {
     assert.deepEqual(await response.json(), { sub: 'ada', name: 'User ada' });
   });
 
+  test('a token that is meant for an API opens nothing here, in no disguise', async () => {
+    const { id, secret } = await at.register({ name: 'API', redirect_uris: [CALLBACK] });
+    const authorized = await authorize(at, { clientId: id, scope: 'openid widgets:read' });
+    const app = { client: { client_id: id }, auth: client.ClientSecretBasic(secret) };
+    const tokens = await exchange({ ...authorized, ...app, metadata: await discover(at) });
+    for (const token of [tokens.access_token, `at+jwt:${tokens.access_token}`, String(tokens.id_token)]) {
+      const response = await fetch(`${at.issuer}/userinfo`, { headers: { authorization: `Bearer ${token}` } });
+      assert.equal(response.status, 401);
+    }
+  });
+
   test('signing out is told to clients behind the scenes', async () => {
     const told: string[] = [];
     const listener = createServer(async (req, res) => {
