@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
 import type { PoolClient } from 'pg';
 import { StoreUnavailable } from '../stores.ts';
-import { within } from './deadline.ts';
+import { withinDeadline } from '../within-deadline.ts';
 import { isConnectionLost, translateFault } from './faults.ts';
 
 /** A connection of the pool for one method: all its queries together end before the deadline, or the connection is given up. */
@@ -49,7 +49,7 @@ export class PostgresConnection implements DatabaseConnection {
       values.length === 0 ? { text } : { text, values, ...nameOf(text, values.length) },
     );
     try {
-      return await within(answer, this.#endsAt - performance.now());
+      return await withinDeadline(answer, this.#endsAt - performance.now(), 'PostgreSQL');
     } catch (error) {
       if (isConnectionLost(error)) this.#isLost = true;
       throw translateFault(error);

@@ -2,7 +2,7 @@ import { Kysely } from 'kysely';
 import pg from 'pg';
 import type { Change, RecordsDatabase } from '../records/database.ts';
 import type { Tables } from '../records/tables.ts';
-import { within } from './deadline.ts';
+import { withinDeadline } from '../within-deadline.ts';
 import { postgresDialect } from './dialect.ts';
 import { TransactionConflict } from './faults.ts';
 import { type PostgresLocation, parseLocation } from './location.ts';
@@ -91,7 +91,7 @@ function connect(
     // A gateway that hangs in the middle of a change must not keep the others from theirs.
     idle_in_transaction_session_timeout: limits.patience,
     ...(limits.readOnly ? { options: '-c default_transaction_read_only=on' } : {}),
-    onConnect: async (client) => void (await within(client.query(SYNCHRONOUS), limits.deadline)),
+    onConnect: async (client) => void (await withinDeadline(client.query(SYNCHRONOUS), limits.deadline, 'PostgreSQL')),
   });
   // Without listeners an error of a connection would end the process; whoever uses it is told by its query.
   pool.on('error', () => undefined);

@@ -42,7 +42,8 @@ function connectToWrite(file: string): SqliteConnection {
       );
     }
     // What resolves is on disk: with FULL each commit is synced, with the default of WAL mode the last ones may be lost.
-    database.exec('pragma synchronous = full');
+    // The log is written back into the file every 40 MB: more often costs a bulk import a third of its speed.
+    database.exec('pragma synchronous = full; pragma wal_autocheckpoint = 10000; pragma journal_size_limit = 67108864');
   });
 }
 
