@@ -1,10 +1,10 @@
 import type { AuditEvent } from '../stores/audit.ts';
-import type { KeyUse } from '../stores/stores.ts';
+import type { SummedKeyUse } from './key-uses.ts';
 
 /** What a worker has noted since its last report; structured-cloneable. */
 export interface ReportBatch {
   readonly events: readonly CountedEvent[];
-  readonly uses: readonly KeyUse[];
+  readonly uses: readonly SummedKeyUse[];
   readonly refusedKeys: readonly RefusedKey[];
   /** Events that found no room. */
   readonly dropped: number;
@@ -45,7 +45,7 @@ export class ReportCollector {
   }
 
   /** Everything since the last call, with the uses of keys given; undefined where there is nothing. */
-  drain(uses: readonly KeyUse[]): ReportBatch | undefined {
+  drain(uses: readonly SummedKeyUse[]): ReportBatch | undefined {
     if (this.#events.size + this.#refused.size + uses.length + this.#dropped === 0) return undefined;
     const batch: ReportBatch = {
       events: [...this.#events.values()],

@@ -34,6 +34,8 @@ export interface SigningKeys {
   published(): JSONWebKeySet;
   /** Makes the first keys where there are none, and watches from then on. Rejects with StoreUnavailable. */
   start(): Promise<void>;
+  /** Makes the next keys now instead of when their time has come. They sign after the overlap; where the next ones are waiting already, nothing happens. */
+  rotateNow(by: Pick<AuditEvent, 'actor' | 'address' | 'requestId'>): Promise<readonly SigningKey[]>;
   /** Reads the store again, for one who has heard that it changed. */
   refresh(): Promise<void>;
   close(): void;
@@ -81,6 +83,23 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     });
     const created = made.map((key) => keyEvent('signing-key.created', key));
     return { keys: [...plan.keys, ...made], events: [...plan.events, ...created] };
+  }
+
+  async function rotateNow(by: Pick<AuditEvent, 'actor' | 'address' | 'requestId'>): Promise<readonly SigningKey[]> {
+    const createdAt = clock();
+    const spare: SigningKey[] = [];
+    for (const algorithm of algorithms)
+      spare.push(await makeSigningKey({ use, algorithm, createdAt, activeAt: createdAt + overlap }));
+    keys = await store.rotate(use, (present) => {
+      const waiting = new Set(present.filter(({ activeAt }) => activeAt > createdAt).map(({ alg }) => alg));
+      const made = spare.filter(({ alg }) => !waiting.has(alg));
+      return {
+        keys: [...present, ...made],
+        events: made.map((key) => ({ ...keyEvent('signing-key.created', key), ...by })),
+      };
+    });
+    announce();
+    return keys;
   }
 
   function announce(): void {
@@ -136,6 +155,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
       await refresh();
       schedule();
     },
+    rotateNow,
     refresh,
     close() {
       closed = true;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JSONWebKeySet } from 'jose';
-import { createSigningKeys } from '../identity/signing-keys.ts';
+import { createSigningKeys, type SigningKeys } from '../identity/signing-keys.ts';
 import { createGrants } from './grants.ts';
 import type { Grants } from './interaction-contract.ts';
 import { createJwtTokens } from './jwt-tokens.ts';
@@ -24,6 +24,8 @@ export interface AuthorizationServer {
   /** For administrators, and people about themselves. */
   readonly grants: Grants;
   readonly revocation: Revocation;
+  /** Has the next signing keys made now. */
+  rotateKeys(by: Parameters<SigningKeys['rotateNow']>[0]): ReturnType<SigningKeys['rotateNow']>;
   /** Reads the signing keys again: another process changed them. */
   refreshKeys(): Promise<void>;
   close(): Promise<void>;
@@ -76,6 +78,7 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
     jwks: () => keys.published(),
     grants,
     revocation: createRevocation({ records, jwtTokens }),
+    rotateKeys: (by) => keys.rotateNow(by),
     refreshKeys: () => keys.refresh(),
     async close() {
       clearInterval(sweeper);

@@ -47,7 +47,10 @@ export class IdentityApps {
       now: Date.now,
       apiNames: () => this.#config?.apis.map(({ name }) => name) ?? [],
       issuer: () => this.#config?.authorizationServer?.issuer,
-      rotateSigningKeys: (use, origin) => this.#rotateSigningKeys(use, origin),
+      rotateSigningKeys: async (use, origin) => {
+        if (use === 'identity') return plane.identityKeys.rotateNow(origin);
+        return (await this.#server?.rotateKeys(origin)) ?? [];
+      },
       status: () => ({ ...options.status(), issuers: plane.issuers.all().map(({ issuer }) => issuer) }),
       reportFault: (error, requestId) =>
         options.log.error({ err: error, requestId }, 'the admin API met an unexpected condition'),

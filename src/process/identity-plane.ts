@@ -41,6 +41,8 @@ export const IDENTITY_ISSUER = 'sallyport';
 const IDENTITY_OVERLAP_MS = 2 * 60 * 60 * 1000;
 const IDENTITY_ROTATION_MS = 30 * 24 * 60 * 60 * 1000;
 const SWEEP_MS = 10 * 60 * 1000;
+/** Uses of keys are written so often, in one transaction; a crash loses at most as much of them. */
+const NOTE_USES_MS = 2_000;
 
 /**
  * The control plane's half of identity: it owns the stores, follows what other processes change in them, fetches the keys of
@@ -59,6 +61,7 @@ export class IdentityPlane {
   readonly #audit: AuditQueue;
   readonly #watch: KeyWatch;
   readonly #sweeping: NodeJS.Timeout;
+  readonly #noting: NodeJS.Timeout;
   readonly #onChange = new Set<(records: readonly AuditRecord[]) => void>();
   #feed: Feed | undefined;
   #tell: ((news: News) => void) | undefined;
@@ -108,12 +111,14 @@ export class IdentityPlane {
       onFault: (issuer, error) => log.warn({ issuer, err: error }, 'the keys of an issuer could not be fetched'),
     });
     this.#watch = new KeyWatch({
+      records,
       report: (event) => {
         metrics.anomaly(String(event.detail?.['reason'] ?? 'unknown'));
         this.audit(event);
       },
     });
     this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_MS).unref();
+    this.#noting = setInterval(() => void this.#noteUses(), NOTE_USES_MS).unref();
   }
 
   /** From now on workers hear of everything; those that were born before have heard of what stands. */
@@ -164,7 +169,6 @@ export class IdentityPlane {
     if (dropped > 0) this.#metrics.auditDropped(dropped);
     for (const use of uses) this.#watch.used(use);
     for (const refusal of refusedKeys) this.#watch.refused(refusal);
-    if (uses.length > 0) this.foundations.records.keys.noteUses(uses, []).catch((error) => this.#storeFailed(error));
   }
 
   /** Answers a worker. The sessions' questions are the login app's. */
@@ -179,6 +183,8 @@ export class IdentityPlane {
 
   async close(): Promise<void> {
     clearInterval(this.#sweeping);
+    clearInterval(this.#noting);
+    await this.#noteUses();
     this.identityKeys.close();
     await Promise.allSettled([this.#feed?.close(), this.#audit.close(), this.issuers.close()]);
     await Promise.allSettled([this.foundations.records.close(), this.foundations.counters.close()]);
@@ -223,6 +229,14 @@ export class IdentityPlane {
       jwk: { ...(key.privateJwk as JWK), kid: key.kid, alg: key.alg },
       issuer: IDENTITY_ISSUER,
     };
+  }
+
+  async #noteUses(): Promise<void> {
+    try {
+      await this.#watch.flush();
+    } catch (error) {
+      this.#storeFailed(error);
+    }
   }
 
   async #sweep(): Promise<void> {
