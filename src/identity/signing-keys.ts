@@ -123,6 +123,7 @@ export function createSigningKeys(options: SigningKeysOptions): SigningKeys {
     try {
       await refresh();
     } catch (error) {
+      if (closed) return;
       // A key whose time has come signs although the store is away: every process knows it since it was published.
       announce();
       options.onFault?.(error);

@@ -2,8 +2,8 @@ import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provide
 import type { JsonObject } from '../lib/json.ts';
 import type { AuditEvent } from '../stores/audit.ts';
 import type { Counters, Records, StoredArtifact } from '../stores/stores.ts';
+import { createAddressBudget } from './address-budget.ts';
 import type { JwtTokens } from './jwt-tokens.ts';
-import { addressOf } from './options.ts';
 import { tooManyRequests } from './too-many-requests.ts';
 
 export interface AdapterParts {
@@ -88,16 +88,14 @@ function isAskedAbout(): boolean {
 
 /** User codes are short, so each address may be wrong only so often (RFC 8628 §5.1). */
 function deviceAdapter(stored: Adapter, counters: Counters): Adapter {
+  const wrongCodes = createAddressBudget(counters, { name: 'user-code', limit: WRONG_CODES, window: 600_000 });
   return {
     ...stored,
     async findByUserCode(userCode) {
-      const req = Provider.ctx?.req;
-      const key = `oauth:user-code:${req === undefined ? 'unknown' : addressOf(req)}`;
-      const { count } = await counters.read(key);
-      if (count >= WRONG_CODES)
+      if (!(await wrongCodes.isLeft()))
         throw tooManyRequests('too many wrong codes from this address: try again in ten minutes');
       const found = await stored.findByUserCode(userCode);
-      if (found === undefined) await counters.increment(key, 600_000);
+      if (found === undefined) await wrongCodes.spend();
       return found;
     },
   };

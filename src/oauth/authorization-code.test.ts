@@ -9,8 +9,10 @@ import { startTestServer, type TestServer, VAULT, WIDGETS } from './test-server.
 describe('authorization code', () => {
   let at: TestServer;
   let metadata: oauth.AuthorizationServer;
+  const gone = new Set<string>();
   before(async () => {
-    at = await startTestServer();
+    const claimsOf = (id: string) => Promise.resolve(gone.has(id) ? undefined : { name: `User ${id}` });
+    at = await startTestServer({ accounts: { claimsOf } });
     metadata = await discover(at);
   });
   after(() => at.close());
@@ -228,6 +230,19 @@ describe('authorization code', () => {
     assert.equal(await at.server.revocation.everythingOf({ clientId: app.id }, 'admin:root'), 1);
     assert.deepEqual(await activity(app, tokens.access_token), { active: false });
     assert.deepEqual(await auditTypes(`grant:${grantOf(tokens.access_token)}`), ['grant.revoked']);
+  });
+
+  test('the tokens of a person who is gone open nothing, and are not refreshed', async () => {
+    const app = await webClient();
+    const { tokens } = await login(app);
+    gone.add('ada');
+    try {
+      assert.deepEqual(await activity(app, tokens.access_token), { active: false });
+      assert.equal((await refresh(app, String(tokens.refresh_token))).body['error'], 'invalid_grant');
+    } finally {
+      gone.delete('ada');
+    }
+    assert.equal((await activity(app, tokens.access_token))['active'], true);
   });
 
   test('signing out ends the session and the grants it gave', async () => {

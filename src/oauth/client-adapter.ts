@@ -3,6 +3,7 @@ import { hashClientSecret } from '../identity/client-keeper.ts';
 import type { SigningAlgorithm } from '../identity/make-signing-key.ts';
 import type { JsonObject } from '../lib/json.ts';
 import type { Client, Counters, Records } from '../stores/stores.ts';
+import { createAddressBudget } from './address-budget.ts';
 import { addressOf, type RegistrationRules } from './options.ts';
 import { tooManyRequests } from './too-many-requests.ts';
 
@@ -46,8 +47,8 @@ export function createClientAdapter(parts: ClientAdapterParts): Adapter {
 
   /** Attack 45: a flood of registrations is capped for each address and in all. */
   async function admit(rules: RegistrationRules): Promise<void> {
-    const { count } = await counters.increment(`oauth:registration:${presentAddress() ?? 'unknown'}`, HOUR);
-    if (count > rules.perAddress)
+    const budget = createAddressBudget(counters, { name: 'registration', limit: rules.perAddress, window: HOUR });
+    if (!(await budget.spend()))
       throw tooManyRequests('too many clients were registered from this address: try again in an hour');
     if ((await clients.count('registered')) >= rules.maxClients)
       throw tooManyRequests('no more clients can be registered here');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeProtectedHeader } from 'jose';
+import { createSigningKeys } from '../identity/signing-keys.ts';
 import { basic, post } from './test-flows.ts';
 import { startTestServer, WIDGETS } from './test-server.ts';
 
@@ -67,4 +68,51 @@ test('keys follow each other without a token refused: published before they sign
   } finally {
     await at.close();
   }
+});
+
+test('processes that share the records sign with the same keys, made once, and know each other’s tokens', async () => {
+  const at = await startTestServer();
+  const options = {
+    records: at.records,
+    use: 'oauth',
+    algorithms: ['RS256', 'ES256'],
+    rotateAfter: 30 * DAY,
+    overlap: DAY,
+    onChange() {},
+  } as const;
+  const others = [
+    createSigningKeys(options),
+    createSigningKeys(options),
+    createSigningKeys({ ...options, use: 'identity' }),
+  ];
+  try {
+    await Promise.all(others.map((keys) => keys.start()));
+    const [one, two, identity] = others.map((keys) =>
+      keys
+        .published()
+        .keys.map(({ kid }) => kid)
+        .sort(),
+    );
+    assert.deepEqual(
+      one,
+      at.server
+        .jwks()
+        .keys.map(({ kid }) => kid)
+        .sort(),
+    );
+    assert.deepEqual(one, two);
+    assert.equal(identity?.length, 2);
+    assert.ok(identity.every((kid) => !one?.includes(kid)));
+    const { items } = await at.records.audit.list({ type: 'signing-key.created' }, { limit: 10 });
+    assert.equal(items.length, 4);
+  } finally {
+    for (const keys of others) keys.close();
+    await at.close();
+  }
+});
+
+test('keys that would leave verifiers no time are refused', () => {
+  const records = { signingKeys: { list: () => Promise.resolve([]), rotate: () => Promise.resolve([]) } };
+  const options = { records, use: 'oauth', algorithms: ['ES256'], onChange() {} } as const;
+  assert.throws(() => createSigningKeys({ ...options, rotateAfter: DAY, overlap: DAY }), RangeError);
 });

@@ -1,9 +1,10 @@
 import { type Client, type Configuration, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 import type { SigningKeys } from '../identity/signing-keys.ts';
 import type { Counters } from '../stores/stores.ts';
+import { createAddressBudget } from './address-budget.ts';
 import { clientCertificateOf, isVerified, matchesSubject } from './client-certificate.ts';
 import type { Resource, Screens } from './interaction-contract.ts';
-import { addressOf, type Features, type MetadataDocumentRules, type SigningOptions } from './options.ts';
+import type { Features, MetadataDocumentRules, SigningOptions } from './options.ts';
 import { pageHooks } from './page-hooks.ts';
 import { impliedResource, isAmbiguous } from './resource-choice.ts';
 import type { TokenPolicy } from './token-policy.ts';
@@ -59,7 +60,7 @@ export function protocolFeatures(parts: FeatureParts): NonNullable<Configuration
           clientIdMetadataDocument: {
             enabled: true,
             ack: 'draft-02',
-            allowFetch: (ctx, id) => mayFetch(ctx, id, documents, parts.counters),
+            allowFetch: (_ctx, id) => mayFetch(id, documents, parts.counters),
             cacheDuration: { min: 60, max: 86_400 },
           },
         }),
@@ -67,15 +68,13 @@ export function protocolFeatures(parts: FeatureParts): NonNullable<Configuration
 }
 
 /** Attack 44: each address may make us fetch only so much, and from where the configuration says. */
-async function mayFetch(
-  ctx: KoaContextWithOIDC,
-  id: string,
-  rules: MetadataDocumentRules,
-  counters: Counters,
-): Promise<boolean> {
+async function mayFetch(id: string, rules: MetadataDocumentRules, counters: Counters): Promise<boolean> {
   if (rules.hosts !== undefined && !rules.hosts.includes(URL.parse(id)?.hostname ?? '')) return false;
-  const { count } = await counters.increment(`oauth:metadata-document:${addressOf(ctx.req)}`, 60_000);
-  return count <= rules.perAddress;
+  return await createAddressBudget(counters, {
+    name: 'metadata-document',
+    limit: rules.perAddress,
+    window: 60_000,
+  }).spend();
 }
 
 function resourceHooks({ resources, keys, signing }: FeatureParts) {

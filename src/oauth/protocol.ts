@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
 import { type Client, type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { FetchFailed } from '../identity/bounded-fetch.ts';
 import { matchesClientSecret } from '../identity/client-keeper.ts';
 import type { SigningKeys } from '../identity/signing-keys.ts';
 import type { Counters } from '../stores/stores.ts';
 import { createAdapterFactory } from './adapter.ts';
+import { createAddressBudget } from './address-budget.ts';
 import { createClientAdapter, SOURCE } from './client-adapter.ts';
 import type { Grants, InteractionHandler } from './interaction-contract.ts';
 import type { JwtTokens } from './jwt-tokens.ts';
@@ -55,7 +57,7 @@ export function createProtocol(parts: ProtocolParts): Protocol {
         opensRegistration: opener === undefined ? undefined : (token) => matchesClientSecret(token, opener.hash),
       }),
       tokenPolicy: createTokenPolicy({ records, accounts, jwtTokens }),
-      fetch: parts.outbound.fetch,
+      fetch: rationed(parts),
     }),
   );
   // The gateway alone can open the socket, and it writes the fields that say how the request came.
@@ -87,6 +89,15 @@ export function createProtocol(parts: ProtocolParts): Protocol {
 function allScopes({ scopes, resources }: ProtocolParts): ReadonlySet<string> {
   const ofResources = resources.flatMap((resource) => resource.scopes);
   return new Set(['openid', 'offline_access', 'profile', 'email', ...Object.keys(scopes), ...ofResources]);
+}
+
+/** Keys of clients are fetched for whoever names the client, so each address may have only so many fetched (attack 44). */
+function rationed({ outbound, counters }: ProtocolParts): Outbound['fetch'] {
+  const budget = createAddressBudget(counters, { name: 'fetch', limit: 60, window: 60_000 });
+  return async function fetchRationed(url, init) {
+    if (!(await budget.spend())) throw new FetchFailed('unreachable', 'too much was fetched for one address');
+    return await outbound.fetch(url, init);
+  };
 }
 
 /** What oidc-provider holds as a client's secret is its SHA-256, so the one that is presented is hashed before it is compared. */

@@ -190,8 +190,9 @@ function checkMetadata(
   }
   const publicClient = metadata['token_endpoint_auth_method'] === 'none';
   if (publicClient && uris.length > 0 && uris.every(isNativeRedirectUri)) metadata['application_type'] = 'native';
-  if (publicClient && listOf(metadata['grant_types']).includes(grantTypes[2])) {
-    throw new errors.InvalidClientMetadata('grant_types has client_credentials, which a public client cannot use');
+  // Whoever may register could otherwise give itself every scope without asking anybody.
+  if (metadata[SOURCE] === 'registered' && listOf(metadata['grant_types']).includes(grantTypes[2])) {
+    throw new errors.InvalidClientMetadata('grant_types has client_credentials, which only an administrator can give');
   }
 }
 

@@ -62,12 +62,7 @@ describe('dynamic registration', () => {
 
   test('a client reads, changes and removes itself; its secret is shown once and stored hashed', async () => {
     const at = await start(everybody);
-    const made = await send('POST', `${at.issuer}/register`, {
-      ...app,
-      grant_types: ['client_credentials'],
-      response_types: [],
-      redirect_uris: [],
-    });
+    const made = await send('POST', `${at.issuer}/register`, app);
     assert.equal(made.status, 201);
     const {
       client_id: id,
@@ -100,13 +95,13 @@ describe('dynamic registration', () => {
     assert.equal(changed.body['client_secret'], undefined);
     assert.equal((await at.records.clients.find(String(id)))?.name, 'Renamed');
     const client = { id: String(id), secret: String(secret) };
-    const form = { grant_type: 'client_credentials', scope: 'widgets:read' };
-    assert.equal((await post(`${at.issuer}/token`, form, basic(client))).status, 200);
+    const authenticates = async () => (await post(`${at.issuer}/introspect`, { token: 'x' }, basic(client))).status;
+    assert.equal(await authenticates(), 200);
 
     assert.equal((await send('GET', String(uri), undefined, String(token))).status, 401);
     const newToken = String(changed.body['registration_access_token']);
     assert.equal((await send('DELETE', String(uri), undefined, newToken)).status, 204);
-    assert.equal((await post(`${at.issuer}/token`, form, basic(client))).status, 401);
+    assert.equal(await authenticates(), 401);
     const { items } = await at.records.audit.list({ subject: `client:${id}` }, { limit: 10 });
     assert.deepEqual(
       items.map(({ type }) => type),
@@ -124,14 +119,17 @@ describe('dynamic registration', () => {
     assert.equal(status, 201);
     assert.equal(body['client_secret'], undefined);
     assert.equal((await at.records.clients.find(String(body['client_id'])))?.secretHash, undefined);
-    const own = {
-      ...app,
-      token_endpoint_auth_method: 'none',
-      client_secret: 'mine',
-      grant_types: ['client_credentials'],
-      response_types: [],
-    };
-    assert.equal((await send('POST', `${at.issuer}/register`, own)).status, 400);
+  });
+
+  test('nobody gives itself what no person is asked about', async () => {
+    const at = await start(everybody);
+    for (const token_endpoint_auth_method of ['none', 'client_secret_basic']) {
+      const machine = { token_endpoint_auth_method, grant_types: ['client_credentials'], response_types: [] };
+      const { status, body } = await send('POST', `${at.issuer}/register`, { client_name: 'Machine', ...machine });
+      assert.equal(status, 400);
+      assert.match(String(body['error_description']), /client_credentials/);
+    }
+    assert.equal(await at.records.clients.count('registered'), 0);
   });
 
   test('attack 45: a flood is capped for its address, and in all', async () => {

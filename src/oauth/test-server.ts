@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { newClient, readClientRequest } from '../identity/client-keeper.ts';
 import type { ClientRequest } from '../identity/client-request.ts';
 import type { AuditEvent } from '../stores/audit.ts';
+import { allocateCounters, openCounters } from '../stores/open-counters.ts';
 import { openRecords } from '../stores/open-records.ts';
 import { createSealer } from '../stores/sealer.ts';
-import type { Counters, Records } from '../stores/stores.ts';
+import type { Records } from '../stores/stores.ts';
 import { type AuthorizationServer, createAuthorizationServer } from './authorization-server.ts';
 import type { InteractionHandler, InteractionParts, Resource, Screen, Screens } from './interaction-contract.ts';
 import type { AuthorizationServerOptions } from './options.ts';
@@ -51,6 +52,7 @@ export async function startTestServer(changes: Partial<AuthorizationServerOption
     { driver: 'sqlite', file: join(folder, 'records.db') },
     { sealer, readOnly: false },
   );
+  const counters = await openCounters({ driver: 'memory', memory: allocateCounters(1_048_576) });
   const fields: Record<string, string> = {};
   let answer: (req: IncomingMessage, res: ServerResponse) => void = (_req, res) => res.destroy();
   const http = createServer((req, res) => {
@@ -66,7 +68,7 @@ export async function startTestServer(changes: Partial<AuthorizationServerOption
   const server = await createAuthorizationServer({
     issuer,
     records,
-    counters: testCounters(),
+    counters,
     accounts: { claimsOf: (id) => Promise.resolve(id === 'nobody' ? undefined : { name: `User ${id}` }) },
     screens: plainScreens,
     createInteractions: approveEverything,
@@ -96,6 +98,7 @@ export async function startTestServer(changes: Partial<AuthorizationServerOption
       await server.close();
       http.closeAllConnections();
       http.close();
+      await counters.close();
       await records.close();
       await rm(folder, { recursive: true, force: true });
     },
@@ -147,23 +150,3 @@ const plainScreens: Screens = {
   logout: ({ form }) => plain(JSON.stringify({ form })),
   postLogout: () => plain('signed out'),
 };
-
-/** Counters of one process. */
-function testCounters(): Counters {
-  const counts = new Map<string, { count: number; endsAt: number }>();
-  function increment(key: string, windowMs: number) {
-    const now = Date.now();
-    const known = counts.get(key);
-    const present = known === undefined || known.endsAt <= now ? { count: 0, endsAt: now + windowMs } : known;
-    const next = { ...present, count: present.count + 1 };
-    counts.set(key, next);
-    return next;
-  }
-  return {
-    once: (key, ttlMs) => increment(key, ttlMs).count === 1,
-    increment,
-    read: (key) => counts.get(key) ?? { count: 0, endsAt: 0 },
-    clear: (key) => void counts.delete(key),
-    close: () => Promise.resolve(),
-  };
-}
