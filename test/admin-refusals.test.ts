@@ -148,7 +148,7 @@ describe('the admin API refuses', () => {
     'bytes that are no UTF-8': Buffer.from([0x22, 0xff, 0x22]),
     '10,000 levels': `${'['.repeat(10_000)}${']'.repeat(10_000)}`,
     '17 levels inside metadata': `{"name":"x","metadata":${'{"a":'.repeat(17)}1${'}'.repeat(17)}}`,
-    __proto__: '{"name":"x","__proto__":{"disabled":true}}',
+    'the key __proto__': '{"name":"x","__proto__":{"disabled":true}}',
     'constructor inside': '{"name":"x","metadata":{"constructor":{"prototype":{}}}}',
   };
   for (const [name, text] of Object.entries(malformed))

@@ -17,7 +17,7 @@ export function registerKeyImport(host: CommandHost, group: Command): void {
     const { client, facts, print } = session;
     const input = await openInput(file, facts);
     // Created at once and for the owner alone: without a place for them, no keys are made.
-    const written = await openOutput(output);
+    const written = await openOutput(output, input);
     const counts = { lines: 0, created: 0, refused: 0 };
     let isDone = false;
     try {
@@ -33,6 +33,7 @@ export function registerKeyImport(host: CommandHost, group: Command): void {
       }
       await written.sync();
     } finally {
+      input.destroy();
       await written.close();
     }
     if (!isDone) throw new Error(`the import broke off; the keys made until then are in ${output}`);
@@ -53,10 +54,11 @@ async function openInput(file: string, facts: ProgramFacts): Promise<Readable> {
   }
 }
 
-async function openOutput(file: string): Promise<FileHandle> {
+async function openOutput(file: string, input: Readable): Promise<FileHandle> {
   try {
     return await open(file, 'wx', 0o600);
   } catch {
+    input.destroy();
     throw new Declined(`--output: ${file} is there already or cannot be written; nothing was sent.`);
   }
 }
