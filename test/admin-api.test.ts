@@ -203,6 +203,11 @@ describe('the admin API', () => {
       assert.equal((await app.call('POST', `/keys/${key['id']}/rotate`, { json: {} })).status, 404);
     });
 
+    it('may open the admin API, which no configuration names', async () => {
+      const request = { name: 'admin', environment: 'admin', scopes: ['admin'], apis: ['sallyport-admin'] };
+      assert.deepEqual((await made('/consumers/holder/keys', request))['apis'], ['sallyport-admin']);
+    });
+
     it('of nobody are not made, and faults come all at once', async () => {
       assert.equal((await app.call('POST', '/consumers/nobody/keys', { json: { name: 'x' } })).status, 404);
       assert.equal((await app.call('GET', '/keys?consumer=nobody')).status, 404);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
 import { bootstrapAdmin } from '../src/admin/bootstrap.ts';
 import { parseApiKey } from '../src/lib/api-key.ts';
-import type { AuditRecord } from '../src/stores/audit.ts';
+import { type AuditRecord, auditTypes } from '../src/stores/audit.ts';
 import { openRecords } from '../src/stores/open-records.ts';
 import { createSealer } from '../src/stores/sealer.ts';
 import type { Records } from '../src/stores/stores.ts';
@@ -151,4 +151,10 @@ describe('the first credential of the admin API', () => {
     assert.equal(await bootstrapAdmin(records), undefined);
     assert.equal(await records.keys.count(), 0);
   });
+});
+
+it('every type of event is explained in docs/audit.md, and no other', async () => {
+  const text = await readFile(new URL('../docs/audit.md', import.meta.url), 'utf8');
+  const explained = [...text.matchAll(/^\| `([a-z-]+\.[a-z-]+)` \|/gm)].map(([, type]) => type);
+  assert.deepEqual(explained, Object.keys(auditTypes));
 });

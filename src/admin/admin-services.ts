@@ -6,7 +6,7 @@ export interface AdminServices {
   readonly records: Records;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** The names of the APIs of the configuration in force, for a key that is to open only some of them. */
+  /** The names of the APIs of the configuration in force, for a key that is to open only some of them; the admin API goes without saying. */
   readonly apiNames: () => readonly string[];
   /** The issuer of the embedded authorization server; undefined where there is none. Its browser sessions end with their user. */
   readonly issuer: () => string | undefined;

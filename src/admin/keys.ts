@@ -12,6 +12,7 @@ import type { JsonObject } from '../lib/json.ts';
 import type { ApiKey } from '../stores/stores.ts';
 import { bodyAction, type Call, originOf, plainAction, queryAction, refuseFaults } from './action.ts';
 import { type AdminReply, refuse, replyJson, replyNothing } from './admin-reply.ts';
+import { ADMIN_API } from './bootstrap.ts';
 import { findConsumer, noConsumer } from './consumers.ts';
 import { shown, timeOf } from './fields.ts';
 import { createOnce } from './idempotency.ts';
@@ -88,7 +89,7 @@ export function actorOf(call: Call): KeyActor {
 }
 
 export function rulesOf({ services }: Call): KeyRules {
-  return { now: services.now(), apis: new Set(services.apiNames()) };
+  return { now: services.now(), apis: new Set([...services.apiNames(), ADMIN_API]) };
 }
 
 function refuseKey({ refusal, message, faults }: KeyRefusal): AdminReply {

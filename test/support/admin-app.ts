@@ -51,7 +51,7 @@ export async function startAdminApp(changes: Partial<AdminServices> = {}): Promi
   const app = createAdminApp({
     records,
     now: Date.now,
-    apiNames: () => ['widgets', 'gadgets', 'sallyport-admin'],
+    apiNames: () => ['widgets', 'gadgets'],
     issuer: () => 'https://gateway.example/oauth',
     rotateSigningKeys: async (use, { actor }) => {
       rotations.push(`${use} by ${actor}`);
