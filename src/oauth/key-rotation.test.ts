@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeProtectedHeader } from 'jose';
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import { signingAlgorithms } from '../identity/make-signing-key.ts';
 import { createSigningKeys } from '../identity/signing-keys.ts';
 import { basic, post } from './test-flows.ts';
 import { startTestServer, WIDGETS } from './test-server.ts';
@@ -116,3 +117,20 @@ test('keys that would leave verifiers no time are refused', () => {
   const options = { records, use: 'oauth', algorithms: ['ES256'], onChange() {} } as const;
   assert.throws(() => createSigningKeys({ ...options, rotateAfter: DAY, overlap: DAY }), RangeError);
 });
+
+for (const algorithm of signingAlgorithms) {
+  test(`tokens signed with ${algorithm} verify with what is published`, async () => {
+    const at = await startTestServer({ signing: { algorithms: [algorithm] } });
+    try {
+      const client = await at.register({ name: 'Client' });
+      const form = { grant_type: 'client_credentials', scope: 'widgets:read' };
+      const { body } = await post(`${at.issuer}/token`, form, basic(client));
+      const keys = createLocalJWKSet(at.server.jwks());
+      const { protectedHeader } = await jwtVerify(String(body['access_token']), keys, { audience: WIDGETS.audience });
+      assert.equal(protectedHeader.alg, algorithm);
+      assert.equal(protectedHeader.typ, 'at+jwt');
+    } finally {
+      await at.close();
+    }
+  });
+}

@@ -37,7 +37,7 @@ describe('Client ID Metadata Documents', () => {
       if (req.url === '/huge') Object.assign(document, { padding: 'x'.repeat(6_000) });
       if (req.url === '/wildcard') Object.assign(document, { redirect_uris: ['https://*.example.com'] });
       if (req.url === '/vouched') Object.assign(document, { sallyport_source: 'config' });
-      res.writeHead(req.url === '/missing' ? 404 : 200, { 'content-type': 'application/json' });
+      res.writeHead(req.url?.startsWith('/missing') ? 404 : 200, { 'content-type': 'application/json' });
       res.end(req.url === '/broken' ? '{' : JSON.stringify(document));
     });
     documents.listen(0, '127.0.0.1');
@@ -149,7 +149,7 @@ describe('Client ID Metadata Documents', () => {
   test('one address may have only so many fetched', async () => {
     at = await start(['127.0.0.0/8'], 2);
     try {
-      for (let round = 0; round < 4; round += 1) await refusal(`${base}/missing`);
+      for (let round = 0; round < 4; round += 1) await refusal(`${base}/missing${round}`);
       assert.equal(asked.length, 2);
     } finally {
       await at.close();

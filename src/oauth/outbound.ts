@@ -1,4 +1,5 @@
-import { createBoundedFetch, isPublicAddress } from '../identity/bounded-fetch.ts';
+import { LRUCache } from 'lru-cache';
+import { createBoundedFetch, FetchFailed, isPublicAddress } from '../identity/bounded-fetch.ts';
 import { compileCidrs } from '../lib/cidr.ts';
 import type { AuthorizationServerOptions } from './options.ts';
 
@@ -21,12 +22,19 @@ export function createOutbound(
     ca: options.certificateAuthorities,
     connections: 4,
   });
+  // oidc-provider asks again for the page that tells of the failure; others may go on asking.
+  const failed = new LRUCache<string, true>({ max: 1000, ttl: 5000 });
   return {
     async fetch(url, init) {
       const address = url instanceof Request ? url.url : String(url);
+      const isDocument = init?.method === 'GET';
+      if (isDocument && failed.has(address)) throw new FetchFailed('unreachable', `${address} failed a moment ago`);
       const headers = Object.fromEntries(new Headers(init?.headers));
       const body = init?.body === undefined || init.body === null ? {} : { body: bodyText(init.body) };
-      const reply = await bounded.fetch(address, { ...body, headers });
+      const reply = await bounded.fetch(address, { ...body, headers }).catch((error: unknown) => {
+        if (isDocument) failed.set(address, true);
+        throw error;
+      });
       const fields = new Headers({ 'content-type': reply.contentType ?? 'application/octet-stream' });
       if (reply.cacheControl !== undefined) fields.set('cache-control', reply.cacheControl);
       const empty = reply.status === 204 || reply.status === 205 || reply.status === 304;

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { AccessToken, ClientCredentials, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { AuditEvent, AuditType } from '../stores/audit.ts';
+import { StoreUnavailable } from '../stores/stores.ts';
 import { addressOf } from './options.ts';
 import { opaqueTokenName } from './token-policy.ts';
 
@@ -29,7 +30,14 @@ export function reportProtocolEvents(provider: Provider, { report, fault }: Even
       tell(ctx, { type: 'user.signed-out', actor: `user:${account}`, subject: `user:${account}` });
   });
   provider.on('backchannel.error', (_ctx: KoaContextWithOIDC, error: Error) => fault(error));
-  provider.on('server_error', (_ctx: KoaContextWithOIDC, error: Error) => fault(error));
+  provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
+    // The answer is written and not yet sent: where the store is away it says to try again.
+    if (error instanceof StoreUnavailable) {
+      ctx.status = 503;
+      ctx.set('retry-after', '5');
+    }
+    fault(error);
+  });
   // Koa's own, which would go to the console if nobody listened.
   app.on('error', fault);
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as client from 'openid-client';
+import { StoreUnavailable } from '../stores/stores.ts';
 import { readBody } from './request-body.ts';
 import { openBrowser } from './test-browser.ts';
 import { authorize, basic, CALLBACK, discover, exchange, post } from './test-flows.ts';
@@ -168,4 +169,23 @@ describe('the surface of the authorization server', () => {
     listener.closeAllConnections();
     listener.close();
   });
+});
+
+test('where it cannot be said whether a proof was used, nothing is issued, and the client may try again', async () => {
+  const away = () => Promise.reject(new StoreUnavailable('away'));
+  const counters = { once: away, increment: away, read: away, clear: away, close: () => Promise.resolve() };
+  const at = await startTestServer({ counters });
+  try {
+    const { id, secret } = await at.register({ name: 'Prover' });
+    const config = await client.discovery(new URL(at.issuer), id, secret, undefined, {
+      execute: [client.allowInsecureRequests],
+    });
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair());
+    const refused = client.clientCredentialsGrant(config, { scope: 'widgets:read' }, { DPoP });
+    await assert.rejects(refused, ({ cause }: Error) => cause instanceof Response && cause.status === 503);
+    assert.ok(at.faults[0] instanceof StoreUnavailable);
+    assert.deepEqual(at.events, []);
+  } finally {
+    await at.close();
+  }
 });
