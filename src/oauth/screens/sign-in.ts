@@ -5,8 +5,8 @@ import { form, invalidWhen, passkeyForm, problemNotice, registrationNotice } fro
 
 export interface SignInFacts {
   readonly password: PreparedForm;
-  /** `options` is the JSON that navigator.credentials.get wants, as a page can hold it. */
-  readonly passkey: { readonly form: PreparedForm; readonly options: string };
+  /** `options` is the JSON that navigator.credentials.get wants; undefined where there can be no passkeys. */
+  readonly passkey: { readonly form: PreparedForm; readonly options: string } | undefined;
   /** The form that goes back to the client with access_denied; undefined where there is nothing to go back to. */
   readonly cancel: PreparedForm | undefined;
   /** Undefined on the account page. */
@@ -30,10 +30,13 @@ ${form(
 <input id="password" name="password" type="password" autocomplete="current-password" maxlength="512" required${invalid}${facts.username !== '' && html` autofocus`}></div>
 <button class="full">Sign in</button>`,
 )}
-<div data-passkey-part hidden><p class="or">or</p></div>
-${passkeyForm(facts.passkey.form, { kind: 'get', options: facts.passkey.options, inside: html`<button class="second full">Sign in with a passkey</button>` })}
+${
+  facts.passkey !== undefined &&
+  html`<div data-passkey-part hidden><p class="or">or</p></div>
+${passkeyForm(facts.passkey.form, { kind: 'get', options: facts.passkey.options, inside: html`<button class="second full">Sign in with a passkey</button>` })}`
+}
 ${cancelForm(facts.cancel)}`;
-  return page(look, { title: 'Sign in', body, passkeys: true, formTargets: facts.formTargets });
+  return page(look, { title: 'Sign in', body, passkeys: facts.passkey !== undefined, formTargets: facts.formTargets });
 }
 
 export interface UpstreamSignInFacts {
