@@ -68,7 +68,7 @@ export function makeClientSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
-export function makeClientId(): string {
+function makeClientId(): string {
   return randomBytes(16).toString('base64url');
 }
 

@@ -17,9 +17,9 @@ export function clientCertificateOf(req: IncomingMessage): X509Certificate | und
   }
 }
 
-/** Whether the gateway verified the chain of that certificate: `Client-Cert-Verified: ?1`, a boolean of RFC 9651. Anything else is no. */
+/** Whether the gateway verified the chain of that certificate: `X-Client-Cert-Verified: ?1`, a boolean of RFC 9651. Anything else is no. */
 export function isVerified(req: IncomingMessage): boolean {
-  return req.headers['client-cert-verified'] === '?1';
+  return req.headers['x-client-cert-verified'] === '?1';
 }
 
 /** Compares a certificate with what a client registered for `tls_client_auth` (RFC 8705 §2.1.2). */

@@ -237,11 +237,11 @@ describe('mutual TLS', { skip: skipUnless('openssl') }, () => {
     const byHost = await at.register({ ...subject, name: 'SAN', tls_client_auth_san_dns: 'ONE.example' });
     const byUri = await at.register({ ...subject, name: 'URI', tls_client_auth_san_uri: 'urn:one' });
     for (const { id } of [byName, byHost, byUri]) {
-      assert.equal((await ask(id, { 'client-cert': one.field, 'client-cert-verified': '?1' })).status, 200);
-      assert.equal((await ask(id, { 'client-cert': two.field, 'client-cert-verified': '?1' })).status, 401);
-      assert.equal((await ask(id, { 'client-cert': one.field, 'client-cert-verified': '?0' })).status, 401);
+      assert.equal((await ask(id, { 'client-cert': one.field, 'x-client-cert-verified': '?1' })).status, 200);
+      assert.equal((await ask(id, { 'client-cert': two.field, 'x-client-cert-verified': '?1' })).status, 401);
+      assert.equal((await ask(id, { 'client-cert': one.field, 'x-client-cert-verified': '?0' })).status, 401);
       assert.equal((await ask(id, { 'client-cert': one.field })).status, 401);
-      assert.equal((await ask(id, { 'client-cert': ':!!!:', 'client-cert-verified': '?1' })).status, 401);
+      assert.equal((await ask(id, { 'client-cert': ':!!!:', 'x-client-cert-verified': '?1' })).status, 401);
       assert.equal((await ask(id, {})).status, 401);
     }
   });
@@ -257,7 +257,7 @@ describe('mutual TLS', { skip: skipUnless('openssl') }, () => {
         keys: [{ kty: 'EC', crv: String(jwk['crv']), x: String(jwk['x']), y: String(jwk['y']), x5c: [mine.x5c] }],
       },
     });
-    const { status, body } = await ask(id, { 'client-cert': mine.field, 'client-cert-verified': '?0' });
+    const { status, body } = await ask(id, { 'client-cert': mine.field, 'x-client-cert-verified': '?0' });
     assert.equal(status, 200);
     assert.deepEqual(decodeJwt(String(body['access_token']))['cnf'], { 'x5t#S256': mine.thumbprint });
     assert.equal((await ask(id, { 'client-cert': certificate('other').field })).status, 401);
