@@ -3,7 +3,7 @@ import { lookup as lookUp } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import type { CustomFetch, CustomFetchOptions } from 'openid-client';
 import { Agent, fetch } from 'undici';
-import { canonicalAddress, compileCidrs } from '../lib/cidr.ts';
+import { isPublicAddress } from '../identity/bounded-fetch.ts';
 
 /** A fetch towards one provider; it holds connections until it is closed. */
 export interface ProviderFetch {
@@ -29,7 +29,8 @@ export function createProviderFetch(issuer: string, ca: string | undefined): Pro
     issuerIsInside ??= leadsInside(issuerHost);
     if (await issuerIsInside) return trusting;
     // No lookup is made for a literal address.
-    if (isInsideLiteral(host)) throw new Error(`${host} is an address inside a network, which the provider ${issuer} is not`);
+    if (isInsideLiteral(host))
+      throw new Error(`${host} is an address inside a network, which the provider ${issuer} is not`);
     return wary;
   }
 
@@ -51,14 +52,22 @@ export function boundedFetch(inner: CustomFetch): CustomFetch {
   return async function fetchInBounds(url: string, options: CustomFetchOptions): Promise<Response> {
     const limit = AbortSignal.timeout(TIME_MS);
     const signal = options.signal === undefined ? limit : AbortSignal.any([options.signal, limit]);
-    const reply = await inner(url, { ...options, redirect: 'manual', signal });
-    if (reply.status < 200 || NO_BODY.has(reply.status)) {
-      await reply.body?.cancel();
-      return new Response(null, { status: reply.status < 200 ? 502 : reply.status, headers: [...reply.headers] });
+    try {
+      return await readReply(await inner(url, { ...options, redirect: 'manual', signal }));
+    } catch (error) {
+      // A TypeError, as fetch throws where nobody answers, would be taken for a mistake of ours.
+      throw new Error(`the provider gave no answer at ${new URL(url).origin}`, { cause: error });
     }
-    const bytes = await readBounded(reply);
-    return new Response(bytes, { status: reply.status, headers: [...reply.headers] });
   };
+}
+
+async function readReply(reply: Response): Promise<Response> {
+  if (reply.status < 200 || NO_BODY.has(reply.status)) {
+    await reply.body?.cancel();
+    return new Response(null, { status: reply.status < 200 ? 502 : reply.status, headers: [...reply.headers] });
+  }
+  const bytes = await readBounded(reply);
+  return new Response(bytes, { status: reply.status, headers: [...reply.headers] });
 }
 
 async function readBounded(reply: Response): Promise<Uint8Array<ArrayBuffer>> {
@@ -106,30 +115,8 @@ function isInsideLiteral(host: string): boolean {
 }
 
 function isInside(address: string): boolean {
-  const canonical = canonicalAddress(address);
-  return canonical === undefined || isSpecial(canonical);
+  return !isPublicAddress(address);
 }
-
-/** Blocks that are no part of the public internet (RFC 6890 and its registries), and those that lead to them through a translator. */
-const isSpecial = compileCidrs([
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '224.0.0.0/3',
-  '::/96',
-  '64:ff9b::/96',
-  '64:ff9b:1::/48',
-  '2002::/16',
-  'fc00::/7',
-  'fe80::/10',
-  'ff00::/8',
-]);
 
 const TIME_MS = 10_000;
 const MOST_BYTES = 256 * 1024;

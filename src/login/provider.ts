@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, customFetch as joseFetch, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, type JWTVerifyGetKey, customFetch as joseFetch } from 'jose';
 import {
   allowInsecureRequests,
   type ClientAuth,
@@ -49,10 +49,13 @@ export function createProvider(settings: LoginSettings, options: ProviderOptions
     );
     const { issuer, jwks_uri: jwksUri } = configuration.serverMetadata();
     if (issuer !== settings.issuer)
-      throw new Error(`the provider calls itself ${issuer}, and the login ${settings.name} calls it ${settings.issuer}`);
+      throw new Error(
+        `the provider calls itself ${issuer}, and the login ${settings.name} calls it ${settings.issuer}`,
+      );
     if (jwksUri === undefined) throw new Error(`the metadata of ${issuer} names no jwks_uri`);
     const keys = createRemoteJWKSet(new URL(jwksUri), {
-      [joseFetch]: (url, request) => fetch(url, { ...request, headers: Object.fromEntries(request.headers), body: undefined }),
+      [joseFetch]: (url, request) =>
+        fetch(url, { ...request, headers: Object.fromEntries(request.headers), body: undefined }),
       timeoutDuration: TIME_SECONDS * 1_000,
     });
     return { configuration, keys, until: options.clock() + KNOWN_FOR_MS };
