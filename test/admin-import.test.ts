@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -97,6 +99,35 @@ describe('the import of keys', () => {
     ]);
     assert.deepEqual(answers.at(-1), { done: { lines: 2, created: 1, refused: 1 } });
     assert.equal(answers.find(({ line }) => line === 1).errors[0].message, 'has an id that is taken');
+  });
+
+  it('ends where the client goes away, keeps what was answered and leaves nothing half', async () => {
+    const before = await app.records.keys.count();
+    const left = new AbortController();
+    async function* endless(): AsyncGenerator<Buffer> {
+      for (let n = 0; !left.signal.aborted; n += 1) {
+        yield Buffer.from(`${JSON.stringify({ consumer: 'holder', name: `endless ${n}` })}\n`);
+      }
+    }
+    const answered = new Set<string>();
+    const socketPath = join(app.dataDir, 'control.sock');
+    const options = { socketPath, method: 'POST', path: '/admin/v1/keys/import', headers: jsonl, agent: false };
+    await new Promise<void>((resolve) => {
+      const call = request(options, (answer) => {
+        answer.on('error', () => resolve());
+        answer.on('data', (part) => {
+          for (const [, id = ''] of String(part).matchAll(/"id":"(\w{12})"/g)) answered.add(id);
+          if (answered.size < 1_000) return;
+          left.abort();
+          call.destroy();
+        });
+      });
+      call.on('error', () => resolve());
+      Readable.from(endless()).pipe(call);
+    });
+    for (const id of answered) assert.ok(await app.records.keys.find(id));
+    assert.equal(((await app.records.keys.count()) - before) % 500, 0);
+    assert.equal((await app.call('GET', '/status')).status, 200);
   });
 
   it('takes nothing but JSON lines', async () => {

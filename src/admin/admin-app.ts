@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { Conflict, NotFound, StoreUnavailable } from '../stores/stores.ts';
 import type { Action, Call } from './action.ts';
 import { type AdminReply, refuse } from './admin-reply.ts';
@@ -58,11 +58,14 @@ export function createAdminApp(services: AdminServices): AdminApp {
   return {
     handle(request, response, caller) {
       answer(request, caller)
-        .catch((error: unknown) => explainError(error, caller, services))
+        .catch((error: unknown) => {
+          if (hasLeft(request, error)) throw error;
+          return explainError(error, caller, services);
+        })
         .then((reply) => write(request, response, reply))
         .catch((error: unknown) => {
           // The head has gone: only a broken connection tells the client that the rest is missing.
-          services.reportFault(error, caller.requestId);
+          if (!hasLeft(request, error)) services.reportFault(error, caller.requestId);
           response.destroy();
         });
     },
@@ -129,17 +132,16 @@ async function write(request: IncomingMessage, response: ServerResponse, reply: 
   });
   if (request.method === 'HEAD' || reply.body === undefined) response.end();
   else if (typeof reply.body === 'string') response.end(reply.body);
-  else await writeLines(response, reply.body);
+  // At the pace of the reader; one that goes away ends the work as well.
+  else await pipeline(reply.body, response);
   // What was not read of a refused body is not worth waiting for.
   if (!request.complete) request.resume();
 }
 
-async function writeLines(response: ServerResponse, lines: AsyncIterable<string>): Promise<void> {
-  for await (const line of lines) {
-    if (response.destroyed) return;
-    if (!response.write(line)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
-  }
-  response.end();
+/** Whether it is the client who broke off, in the middle of its request or of the answer. */
+function hasLeft(request: IncomingMessage, error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ERR_STREAM_PREMATURE_CLOSE' || (request.destroyed && !request.complete);
 }
 
 function splitOnce(text: string, at: string): readonly string[] {
