@@ -17,13 +17,13 @@ export interface NewApiKey extends ParsedApiKey {
 }
 
 /**
- * Makes a key: `sp_<environment>_<id>_<secret><checksum>`. The id has 71 random bits, unless it is given, and the secret
- * 190; the checksum is the CRC-32 of all before it in six digits of base 62, so that a scanner or a form can tell a key from
- * a typo offline. Throws where `isKeyEnvironment` or `isKeyId` is not true of what is given.
+ * Makes a key: `sp_<environment>_<id>_<secret><checksum>`. The id has 71 random bits and the secret 190; the checksum is
+ * the CRC-32 of all before it in six digits of base 62, so that a scanner or a form can tell a key from a typo offline.
+ * Throws where the environment is none that `isKeyEnvironment` knows.
  */
-export function makeApiKey(environment: string, id = randomDigits(ID_LENGTH)): NewApiKey {
+export function makeApiKey(environment: string): NewApiKey {
   if (!isKeyEnvironment(environment)) throw new Error(`${JSON.stringify(environment)} is no environment of a key`);
-  if (!isKeyId(id)) throw new Error(`${JSON.stringify(id)} is no lookup id of a key`);
+  const id = randomDigits(ID_LENGTH);
   const secret = randomDigits(SECRET_LENGTH);
   const checked = `${KEY_PREFIX}_${environment}_${id}_${secret}`;
   return { key: checked + checksum(checked), environment, id, secretHash: secretHash(secret) };
@@ -47,14 +47,6 @@ export function parseApiKey(text: string): ParsedApiKey | undefined {
 
 export function isKeyEnvironment(text: string): boolean {
   return ENVIRONMENT.test(text);
-}
-
-/** The lookup id that belongs to a text, such as one that names a request: the same for the same text, and no other finds it by chance. */
-export function keyIdFor(text: string): string {
-  let rest = BigInt(`0x${hash('sha256', text, 'hex')}`);
-  let id = '';
-  for (; id.length < ID_LENGTH; rest /= BASE) id += DIGITS.charAt(Number(rest % BASE));
-  return id;
 }
 
 export function isKeyId(text: string): boolean {
@@ -120,7 +112,6 @@ const LONGEST_ENVIRONMENT = 12;
 const SHORTEST = KEY_PREFIX.length + ID_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH + 3 + 1;
 const LONGEST = SHORTEST - 1 + LONGEST_ENVIRONMENT;
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const BASE = BigInt(DIGITS.length);
 const KEY = /^sp_[a-z0-9]{1,12}_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}$/;
 const ENVIRONMENT = /^[a-z0-9]{1,12}$/;
 const ID = /^[0-9A-Za-z]{12}$/;
