@@ -17,7 +17,9 @@ export const presentCertificatePolicy = definePolicy({
     function presentCertificate(exchange: Exchange): undefined {
       const certificate = exchange.tls?.clientCertificate;
       if (certificate === undefined) return;
-      exchange.upstreamHeaders.set.append('Client-Cert', `:${Buffer.from(certificate.raw).toString('base64')}:`);
+      const { raw, verified } = certificate;
+      exchange.upstreamHeaders.set.append('Client-Cert', `:${Buffer.from(raw).toString('base64')}:`);
+      exchange.upstreamHeaders.set.append('X-Client-Cert-Verified', verified ? '?1' : '?0');
     }
     return { request: presentCertificate };
   },

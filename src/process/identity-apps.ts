@@ -150,8 +150,7 @@ export class IdentityApps {
       counters,
       cookies: createSessionCookies(deriveCookieKey(this.#plane.cookieKeySource)),
       fetchFor: (issuer) => (issuer === this.#config?.authorizationServer?.issuer ? own.fetch : undefined),
-      report: (event) => this.#plane.audit(event),
-      fault: (error) => this.#options.log.error({ err: error }, 'a login met an unexpected condition'),
+      log: this.#options.log,
       clock: Date.now,
     });
   }
