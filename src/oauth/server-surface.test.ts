@@ -189,3 +189,35 @@ test('where it cannot be said whether a proof was used, nothing is issued, and t
     await at.close();
   }
 });
+
+test('behind TLS its cookies are bound to host and TLS, and it sends browsers to its own name only', async () => {
+  const issuer = 'https://api.example.com/oauth';
+  const at = await startTestServer({ issuer });
+  try {
+    const { id } = await at.register({ name: 'App', redirect_uris: [CALLBACK] });
+    const query = new URLSearchParams({
+      client_id: id,
+      redirect_uri: CALLBACK,
+      response_type: 'code',
+      scope: 'openid',
+      code_challenge: await client.calculatePKCECodeChallenge(client.randomPKCECodeVerifier()),
+      code_challenge_method: 'S256',
+    });
+    const browser = openBrowser(issuer, new URL(at.issuer).origin);
+    const { away, cookies } = await browser.visit(`${issuer}/authorize?${query}`);
+    assert.ok(away?.searchParams.has('code'), String(away));
+    assert.equal(away.searchParams.get('iss'), issuer);
+    assert.ok(cookies.some((field) => field.startsWith('__Host-sallyport_session=')));
+    for (const cookie of cookies) {
+      assert.match(cookie, /^__(Host|Secure)-sallyport_/);
+      assert.match(cookie, /; secure(;|$)/i);
+      assert.match(cookie, /; httponly(;|$)/i);
+      assert.match(cookie, /; samesite=lax(;|$)/i);
+      if (cookie.startsWith('__Host-')) assert.match(cookie, /; path=\/(;|$)/i);
+      assert.doesNotMatch(cookie, /domain=/i);
+    }
+    assert.deepEqual(at.faults, []);
+  } finally {
+    await at.close();
+  }
+});

@@ -10,9 +10,12 @@ export interface Visit {
   readonly status: number;
   readonly body: string;
   readonly headers: Headers;
+  /** Every Set-Cookie on the way. */
+  readonly cookies: readonly string[];
 }
 
-export function openBrowser(issuer: string): TestBrowser {
+/** `via` is the origin that is connected to where the issuer's name leads nowhere. */
+export function openBrowser(issuer: string, via = new URL(issuer).origin): TestBrowser {
   const { origin } = new URL(issuer);
   const jar = new Map<string, { readonly value: string; readonly path: string }>();
 
@@ -37,23 +40,26 @@ export function openBrowser(issuer: string): TestBrowser {
     async visit(start, form) {
       let url = new URL(start);
       let body = form === undefined ? undefined : new URLSearchParams(form);
+      const cookies: string[] = [];
       for (let hops = 0; hops < 20; hops += 1) {
         const headers = { accept: 'text/html', cookie: cookiesFor(url.pathname) };
         const method = body === undefined ? 'GET' : 'POST';
-        const response = await fetch(url, {
+        const response = await fetch(url.href.replace(origin, via), {
           method,
           headers,
           redirect: 'manual',
           ...(body === undefined ? {} : { body }),
         });
         keep(response.headers);
+        cookies.push(...response.headers.getSetCookie());
         const location = response.headers.get('location');
         const text = await response.text();
         if (location === null)
-          return { away: undefined, status: response.status, body: text, headers: response.headers };
+          return { away: undefined, status: response.status, body: text, headers: response.headers, cookies };
         url = new URL(location, url);
         body = undefined;
-        if (url.origin !== origin) return { away: url, status: response.status, body: text, headers: response.headers };
+        if (url.origin !== origin)
+          return { away: url, status: response.status, body: text, headers: response.headers, cookies };
       }
       throw new Error('redirected in a circle');
     },
