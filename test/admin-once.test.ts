@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { openRecords } from '../src/stores/open-records.ts';
+import { createSealer } from '../src/stores/sealer.ts';
 import { type Answer, type RunningAdminApp, startAdminApp } from './support/admin-app.ts';
 
 describe('creates with an Idempotency-Key', () => {
@@ -69,6 +72,27 @@ describe('creates with an Idempotency-Key', () => {
       assert.equal((await app.call('GET', `${base}/${body.id}`)).status, 404);
     });
   }
+
+  it('two gateways on the same records make one consumer, client or user', async () => {
+    const sealer = createSealer([Buffer.alloc(32, 7)]);
+    const settings = { driver: 'sqlite', file: join(app.dataDir, 'records.db') } as const;
+    const records = await openRecords(settings, { sealer, readOnly: false });
+    const other = await startAdminApp({ records });
+    const requests = [
+      ['/consumers', { name: 'both' }],
+      ['/clients', { name: 'Both', grant_types: ['client_credentials'] }],
+      ['/users', { username: 'both', password: 'a horse and both staples' }],
+    ] as const;
+    for (const [path, json] of requests) {
+      const answers = await Promise.all(
+        [app, other].map((one) => one.call('POST', path, { json, headers: { 'Idempotency-Key': 'both' } })),
+      );
+      assert.deepEqual(answers.map(({ status }) => status).toSorted(), [200, 201], path);
+      assert.equal(answers[0]?.body.id, answers[1]?.body.id);
+    }
+    await other.stop();
+    await records.close();
+  });
 
   it('a refused request may be mended and sent again with the same key', async () => {
     assert.equal((await create('/consumers/holder/keys', 'mend', { name: '' })).status, 400);

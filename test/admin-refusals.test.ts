@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { adminProblems } from '../src/admin/admin-problems.ts';
 import { endpoints } from '../src/admin/endpoints.ts';
@@ -213,6 +216,23 @@ describe('the admin API refuses', () => {
       assert.equal((await app.call('GET', path)).status, 400, path);
     assert.equal((await app.call('POST', '/consumers?x=1', { json: { name: 'x' } })).status, 400);
     assert.equal((await app.call('GET', '/consumers?limit=200')).status, 200);
+  });
+
+  it('nothing of a client that goes away in the middle of its body, and has no fault of its own in it', async () => {
+    const headers = { ...json, 'Content-Length': '1000' };
+    const options = {
+      socketPath: join(app.dataDir, 'control.sock'),
+      method: 'POST',
+      path: '/admin/v1/consumers',
+      headers,
+    };
+    const call = request({ ...options, agent: false });
+    const broken = once(call, 'error');
+    // Once it is written it is on its way to the server.
+    await new Promise<void>((resolve) => call.write('{"name":"half"', () => resolve()));
+    call.destroy(new Error('gone'));
+    await broken;
+    assert.equal((await app.call('GET', '/consumers/half')).status, 404);
   });
 
   it('every reply, refusals too, is to be stored by nobody', async () => {

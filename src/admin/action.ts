@@ -20,8 +20,6 @@ export interface Call {
   readonly request: IncomingMessage;
 }
 
-export type ReadCall<Query, Body> = Call & { readonly query: Query; readonly body: Body };
-
 /** What one endpoint does. */
 export interface Action {
   /** What kind of body it reads. A stream it reads by itself. */

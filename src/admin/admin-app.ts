@@ -11,7 +11,7 @@ import { readJsonBody } from './read-body.ts';
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts';
 
 /** Where the road and the control socket publish the admin API. */
-export const ADMIN_BASE = '/admin/v1';
+const ADMIN_BASE = '/admin/v1';
 
 export interface AdminApp {
   /** Answers one request, whose path begins with `ADMIN_BASE`. It never throws. */

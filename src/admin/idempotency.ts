@@ -3,6 +3,7 @@ import type { JsonObject } from '../lib/json.ts';
 import { Conflict } from '../stores/stores.ts';
 import type { Call } from './action.ts';
 import { type AdminReply, refuse, replyJson } from './admin-reply.ts';
+import type { AdminServices } from './admin-services.ts';
 
 /** How one kind of thing is made once, whatever is sent twice. */
 export interface Creation<Row> {
@@ -41,7 +42,7 @@ export async function createOnce<Row>(call: Call, body: object, creation: Creati
     .digest('base64url');
   // Keyed by what is not stored: a body may hold a password, which a bare hash would let somebody guess.
   const fingerprint = createHmac('sha256', key).update(JSON.stringify(body)).digest('base64url');
-  return oneAfterAnother(digest, () => createUnder({ digest, fingerprint }, call, creation));
+  return oneAfterAnother(call.services, digest, () => createUnder({ digest, fingerprint }, call, creation));
 }
 
 async function createUnder<Row>(marker: Marker, call: Call, creation: Creation<Row>): Promise<AdminReply> {
@@ -53,9 +54,10 @@ async function createUnder<Row>(marker: Marker, call: Call, creation: Creation<R
   const derived = creation.prefix === undefined ? undefined : `${creation.prefix}${marker.digest.slice(0, 22)}`;
   const earlier = derived ?? known?.['id'];
   if (typeof earlier === 'string') {
+    // In this order: what another gateway makes meanwhile must not look as if it were gone.
+    const past = await audit.list({ subject: `${creation.kind}:${earlier}` }, { limit: 1 });
     const existing = await creation.find(earlier);
     if (existing !== undefined) return replay(creation.show(existing));
-    const past = await audit.list({ subject: `${creation.kind}:${earlier}` }, { limit: 1 });
     if (past.items.length > 0)
       return refuse('conflict', 'What this Idempotency-Key made is gone since; send a new key to make another.');
   }
@@ -101,18 +103,24 @@ function replay(body: JsonObject): AdminReply {
 }
 
 /** Requests with the same key wait for each other; as many wait as connections are open. */
-async function oneAfterAnother(digest: string, work: () => Promise<AdminReply>): Promise<AdminReply> {
-  const before = underWay.get(digest);
-  const mine = (before ?? Promise.resolve()).then(work, work);
-  underWay.set(digest, mine);
+async function oneAfterAnother(
+  services: AdminServices,
+  digest: string,
+  work: () => Promise<AdminReply>,
+): Promise<AdminReply> {
+  const mine = underWay.get(services) ?? new Map<string, Promise<unknown>>();
+  underWay.set(services, mine);
+  const turn = (mine.get(digest) ?? Promise.resolve()).then(work, work);
+  mine.set(digest, turn);
   try {
-    return await mine;
+    return await turn;
   } finally {
-    if (underWay.get(digest) === mine) underWay.delete(digest);
+    if (mine.get(digest) === turn) mine.delete(digest);
   }
 }
 
-const underWay = new Map<string, Promise<unknown>>();
+/** What each app is at, by the digest of caller, path and key. */
+const underWay = new WeakMap<AdminServices, Map<string, Promise<unknown>>>();
 
 const MODEL = 'AdminIdempotency';
 

@@ -84,7 +84,7 @@ export const removeKey = plainAction(async (call) => {
   return refusal === undefined ? replyNothing() : refuseKey(refusal);
 });
 
-export function actorOf(call: Call): KeyActor {
+function actorOf(call: Call): KeyActor {
   return { ...originOf(call), source: 'admin' };
 }
 

@@ -37,10 +37,7 @@ async function endBrowserSessions(call: Call, user: string): Promise<void> {
 }
 
 /** Of a session as a listing has it, with its hashed id. False where it has ended. */
-export function endSession(
-  call: Call,
-  { id, login, subject }: Pick<Session, 'id' | 'login' | 'subject'>,
-): Promise<boolean> {
+function endSession(call: Call, { id, login, subject }: Pick<Session, 'id' | 'login' | 'subject'>): Promise<boolean> {
   return call.services.records.sessions.removeByHash(id, [
     eventOf(call, 'session.removed', `session:${id}`, { login, subject }),
   ]);

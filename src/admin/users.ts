@@ -116,7 +116,7 @@ export const endUserSessions = plainAction(async (call) => {
 });
 
 /** By id, else by username: no username looks like an id. */
-export async function findUser({ services, params }: Call): Promise<User | undefined> {
+async function findUser({ services, params }: Call): Promise<User | undefined> {
   const idOrName = params['user'] ?? '';
   const { users } = services.records;
   return (await users.find(idOrName)) ?? (await users.findByUsername(foldUsername(idOrName)));

@@ -14,7 +14,7 @@ export function onceOption(): Option {
   return new Option('--idempotency-key <key>', 'a word of your own: repeated with the same one, nothing is made twice');
 }
 
-export function wholeNumber(text: string): number {
+function wholeNumber(text: string): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (value < 1) throw new InvalidArgumentError('Write a whole number from 1.');
   return value;
