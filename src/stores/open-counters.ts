@@ -3,6 +3,7 @@ import { SharedTable } from './memory/table.ts';
 import type { Counters } from './stores.ts';
 import { connectValkey } from './valkey/client.ts';
 import { valkeyCounters } from './valkey/counters.ts';
+import { refuseForgetful } from './valkey/eviction.ts';
 import { parseLocation } from './valkey/location.ts';
 
 /** Where is counted. Plain values and shared memory: the main thread hands them to its workers. */
@@ -19,17 +20,24 @@ export type CountersSettings =
       readonly deadline: number;
     };
 
-/** Memory for counters of one process; it holds a key in every 30 bytes before it is full. */
+/** Memory for counters of one process; it holds a key in every 28 bytes before it is full. */
 export function allocateCounters(bytes: number): SharedArrayBuffer {
   return SharedTable.allocate(bytes);
 }
 
 /**
- * Opens counters. Throws TypeError for a URL that is none; a server that is away does not keep anybody from starting, it is
+ * Opens counters. Rejects with TypeError for a URL that is none, and where the server throws out what is alive; a server that is away does not keep anybody from starting, it is
  * connected to when it comes and until then every call rejects with StoreUnavailable.
  */
 export async function openCounters(settings: CountersSettings): Promise<Counters> {
   if (settings.driver === 'memory') return memoryCounters(settings.memory);
   const { url, ca, cluster, deadline } = settings;
-  return valkeyCounters(await connectValkey(parseLocation(url, ca), { cluster, deadline }));
+  const client = await connectValkey(parseLocation(url, ca), { cluster, deadline });
+  try {
+    await refuseForgetful(client);
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+  return valkeyCounters(client);
 }

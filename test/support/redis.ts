@@ -29,6 +29,8 @@ export interface RedisOptions {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** Whether a restart finds what was there: an append-only file, written before each answer. */
   readonly keepsData?: boolean | undefined;
+  /** Further lines of its configuration. */
+  readonly settings?: readonly string[] | undefined;
 }
 
 /** Starts a server in a temporary directory. Ask `skipUnless('redis-server')` first. */
@@ -118,7 +120,7 @@ async function configuration(node: {
     lines.push('port 0', `tls-port ${port}`, `tls-cert-file ${cert}`, `tls-key-file ${key}`, 'tls-auth-clients no');
     lines.push(`tls-ca-cert-file ${cert}`);
   }
-  return `${lines.join('\n')}\n`;
+  return `${[...lines, ...(options.settings ?? [])].join('\n')}\n`;
 }
 
 interface NodeAddress {

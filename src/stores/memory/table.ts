@@ -17,7 +17,7 @@ export interface Decision<Answer> {
 
 /**
  * A hash table in shared memory, for any number of threads. A key may stand in one of two buckets of sixteen places, whichever
- * has more room: five of six places are filled before one finds none. Entries that have ended make room, others never do.
+ * has more room: nine of ten places are filled before one finds none. Entries that have ended make room, others never do.
  *
  * | bytes | what                                                                                     |
  * |-------|------------------------------------------------------------------------------------------|
