@@ -116,21 +116,6 @@ describe('authorization code', () => {
     ]);
   });
 
-  test('of racing uses of one refresh token at most one is answered with tokens, and those do not live', async () => {
-    const app = await webClient();
-    const { tokens } = await login(app);
-    const answers = await Promise.all(Array.from({ length: 6 }, () => refresh(app, String(tokens.refresh_token))));
-    const won = answers.filter(({ status }) => status === 200);
-    assert.ok(won.length <= 1, `${won.length} were answered with tokens`);
-    for (const { body } of answers.filter(({ status }) => status !== 200)) assert.equal(body['error'], 'invalid_grant');
-    for (const { body } of won) {
-      assert.equal((await refresh(app, String(body['refresh_token']))).body['error'], 'invalid_grant');
-      assert.deepEqual(await activity(app, String(body['access_token'])), { active: false });
-    }
-    assert.ok((await auditTypes(`grant:${grantOf(tokens.access_token)}`)).includes('grant.reuse-detected'));
-    assert.deepEqual(at.faults, []);
-  });
-
   test('a pushed request stands for its parameters, once', async () => {
     const app = await webClient();
     const verifier = oauth.generateRandomCodeVerifier();

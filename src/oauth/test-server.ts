@@ -45,7 +45,10 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function startTestServer(changes: Partial<AuthorizationServerOptions> = {}): Promise<TestServer> {
+export async function startTestServer(
+  changes: Partial<AuthorizationServerOptions> = {},
+  wrap: (records: Records) => Records = (records) => records,
+): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-oauth-'));
   const sealer = createSealer([new Uint8Array(32).fill(7)]);
   const records = await openRecords(
@@ -67,7 +70,7 @@ export async function startTestServer(changes: Partial<AuthorizationServerOption
   const faults: unknown[] = [];
   const server = await createAuthorizationServer({
     issuer,
-    records,
+    records: wrap(records),
     counters,
     accounts: { claimsOf: (id) => Promise.resolve(id === 'nobody' ? undefined : { name: `User ${id}` }) },
     screens: plainScreens,
