@@ -186,6 +186,8 @@ export class Exchange {
   bodyLimit: number;
   /** Edits to the request the upstream gets, made in the prepare phase. */
   readonly upstreamHeaders: { readonly set: HeaderList; readonly remove: string[] };
+  /** The query the upstream gets: that of the target, unless a policy takes a credential out of it. */
+  upstreamQuery: string | undefined;
   /** Called when the client goes away before its reply is complete. */
   onAbort: (() => void) | undefined;
   aborted: boolean;
@@ -224,6 +226,7 @@ export class Exchange {
     this.trace = undefined;
     this.bodyLimit = Number.POSITIVE_INFINITY;
     this.upstreamHeaders = { set: new HeaderList([]), remove: [] };
+    this.upstreamQuery = head.target.query;
     this.onAbort = undefined;
     this.aborted = false;
     this.deniedBy = undefined;

@@ -38,7 +38,8 @@ export function requestHead(exchange: Exchange, plan: HeadPlan): string {
 const isMadeHere = fieldSet(['host', 'content-length', 'expect', ...forwardingFieldNames]);
 
 function upstreamTarget(exchange: Exchange, plan: HeadPlan): string {
-  const { path, query } = exchange.target;
+  const { path } = exchange.target;
+  const query = exchange.upstreamQuery;
   const rewritten = plan.rewrite === undefined ? path : rewritePath(path, plan.rewrite);
   return query === undefined ? rewritten : `${rewritten}?${query}`;
 }

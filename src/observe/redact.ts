@@ -23,7 +23,7 @@ export function createQueryRedactor(names: readonly string[]): (query: string) =
 
 /**
  * Hides credentials in free text: messages of upstreams and libraries may quote what they were sent. Known are authorization
- * schemes, JWTs, the userinfo of URLs, cookies, private keys, and values behind telling names such as `password=`.
+ * schemes, JWTs, API keys of our own, the userinfo of URLs, cookies, private keys, and values behind telling names such as `password=`.
  */
 export function redactText(text: string): string {
   return MAYBE_SECRET.test(text)
@@ -32,18 +32,21 @@ export function redactText(text: string): string {
         .replace(COOKIES, `$1${REDACTED}`)
         .replace(CREDENTIALS, `$1 ${REDACTED}`)
         .replace(JWT, REDACTED)
+        .replace(API_KEY, `$1${REDACTED}`)
         .replace(USERINFO, `//${REDACTED}@`)
         .replace(NAMED, `$1${REDACTED}`)
     : text;
 }
 
 /** True for all that the expressions below could match; most texts need no more than this one look. */
-const MAYBE_SECRET = /eyJ|@|PRIVATE KEY|cookie|bearer|basic|dpop|digest|token|passw|secret|api|authorization/i;
+const MAYBE_SECRET = /eyJ|@|sp[_%]|PRIVATE KEY|cookie|bearer|basic|dpop|digest|token|passw|secret|api|authorization/i;
 const PRIVATE_KEY = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?/g;
 const COOKIES = /\b((?:set-)?cookie["']?\s{0,8}[:=]\s{0,8})[^\r\n]+/gi;
 const CREDENTIALS = /\b(Bearer|Basic|DPoP|Digest|Token)(?:\s|%20|\+){1,8}[A-Za-z0-9\-._~+/=%]{6,}/gi;
 /** Also a part of one: a text may have been cut within it. */
 const JWT = /\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}/g;
+/** Keys of our own, mistyped ones too, wherever they stand; what is before the secret part may be known (lib/api-key.ts). */
+const API_KEY = /(sp(?:_|%5F)[a-z0-9]{1,12}(?:_|%5F)[0-9A-Za-z]{8,16}(?:_|%5F))[0-9A-Za-z%_-]{8,}/gi;
 /** Up to the last @ of the authority: a password may hold one too. */
 const USERINFO = /\/\/[^/\s?#]*@/g;
 const NAMED =

@@ -23,6 +23,8 @@ export interface CompiledMethod {
   authenticate(exchange: Exchange): AuthenticationOutcome | Promise<AuthenticationOutcome>;
   /** The value of WWW-Authenticate for a request without any credential; undefined for a method that has no scheme. */
   challenge(exchange: Exchange): string | undefined;
+  /** Takes its credential out of what the upstream gets without looking at it: called where an alternative before it has identified the caller. Undefined where nothing would be left over. */
+  conceal?(exchange: Exchange): void;
   /** Answers a request without any credential instead of a 401, such as by sending a browser to a sign-in page; undefined where it does not. */
   invite?(exchange: Exchange): Reply | undefined;
 }
