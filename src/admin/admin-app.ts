@@ -132,8 +132,12 @@ async function write(request: IncomingMessage, response: ServerResponse, reply: 
   });
   if (request.method === 'HEAD' || reply.body === undefined) response.end();
   else if (typeof reply.body === 'string') response.end(reply.body);
-  // At the pace of the reader; one that goes away ends the work as well.
-  else await pipeline(reply.body, response);
+  else {
+    // Now, since the first line may be long in coming, and whoever forwards this waits for a head.
+    response.flushHeaders();
+    // At the pace of the reader; one that goes away ends the work as well.
+    await pipeline(reply.body, response);
+  }
   // What was not read of a refused body is not worth waiting for.
   if (!request.complete) request.resume();
 }
