@@ -125,7 +125,7 @@ describe('DPoP', () => {
     });
     const client = { client_id: id };
     const keys = await oauth.generateKeyPair('ES256', { extractable: true });
-    const DPoP = oauth.DPoP(client, keys);
+    const DPoP = oauth.DPoP({}, keys);
     const authorized = await authorize(at, { clientId: id });
     const tokens = await exchange({ ...authorized, metadata, client, auth: oauth.None(), options: { DPoP } });
     const thumbprint = await calculateJwkThumbprint(await exportJWK(keys.publicKey));

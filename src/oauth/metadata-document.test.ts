@@ -30,8 +30,8 @@ describe('Client ID Metadata Documents', () => {
         redirect_uris: [CALLBACK],
         token_endpoint_auth_method: 'none',
       };
-      if (req.url === '/redirect') return res.writeHead(302, { location: `${base}/app` }).end();
-      if (req.url === '/slow') return res.writeHead(200).write('{');
+      if (req.url === '/redirect') return void res.writeHead(302, { location: `${base}/app` }).end();
+      if (req.url === '/slow') return void res.writeHead(200).write('{');
       if (req.url === '/secret') Object.assign(document, { client_secret: 'x' });
       if (req.url === '/lies') Object.assign(document, { client_id: `${base}/app` });
       if (req.url === '/huge') Object.assign(document, { padding: 'x'.repeat(6_000) });
