@@ -20,6 +20,7 @@ export const testTools = {
   sslscan:  { commands: ['sslscan'],               debianPackage: 'sslscan',    shows: 'that no weak protocol or cipher is offered' },
   testssl:  { commands: ['testssl', 'testssl.sh'], debianPackage: 'testssl.sh', shows: 'that no known TLS weakness is there' },
   postgres: { commands: ['postgres'],              debianPackage: 'postgresql', shows: 'records on PostgreSQL, and what happens when it fails' },
+  chromium: { commands: ['chromium', 'chromium-browser', 'google-chrome'], debianPackage: 'chromium', shows: 'pages as people see them, passkeys, and what browsers forbid' },
   'redis-server': { commands: ['redis-server', 'valkey-server'], debianPackage: 'redis-server', shows: 'counters on Redis and Valkey, and what happens when they fail' },
 } as const satisfies Record<string, TestTool>;
 

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Secret, TOTP } from 'otpauth';
+import { newTotpSecret } from './one-time-code.ts';
+import { PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
+import { authorizeUrl, formsOf, openVisitor } from './test-visitor.ts';
+
+const WRONG = 'The username or the password is wrong.';
+
+describe('sign-in', () => {
+  let at: SignInServer;
+  let clientId: string;
+  before(async () => {
+    at = await startSignInServer();
+    clientId = await at.register({
+      name: 'Fleet app',
+      redirect_uris: [at.callback],
+      token_endpoint_auth_method: 'none',
+    });
+    await at.addUser('ada');
+  });
+  after(() => at.close());
+
+  async function begin(more = {}) {
+    const visitor = openVisitor(at);
+    const page = await visitor.get(authorizeUrl(at, { clientId, more }));
+    return { visitor, page };
+  }
+
+  test('a password leads to consent, and consent back to the app', async () => {
+    const { visitor, page } = await begin();
+    assert.equal(page.status, 200);
+    const consent = await visitor.submit(page, 'password', { username: ' ADA ', password: PASSWORD });
+    assert.match(consent.body, /Allow Fleet app\?/);
+    assert.match(consent.body, /127\.0\.0\.1:\d+/);
+    const [form] = formsOf(consent);
+    assert(form);
+    const done = await visitor.post(form.action, { ...form.fields, action: 'allow' });
+    assert.equal(done.away?.origin, new URL(at.callback).origin);
+    assert.notEqual(done.away?.searchParams.get('code'), null);
+    assert.deepEqual(at.faults, []);
+    const kinds = at.events.map((event) => event.type);
+    assert(kinds.includes('user.signed-in') && kinds.includes('user.consented'));
+  });
+
+  test('deny sends access_denied to the app', async () => {
+    const { visitor, page } = await begin();
+    const consent = await visitor.submit(page, 'password', { username: 'ada', password: PASSWORD });
+    const [form] = formsOf(consent);
+    assert(form);
+    const done = await visitor.post(form.action, { ...form.fields, action: 'deny' });
+    assert.equal(done.away?.searchParams.get('error'), 'access_denied');
+    assert.equal(done.away?.searchParams.get('code'), null);
+  });
+
+  test('cancel goes back without signing in', async () => {
+    const { visitor, page } = await begin();
+    const done = await visitor.submit(page, 'cancel');
+    assert.equal(done.away?.searchParams.get('error'), 'access_denied');
+  });
+
+  test('the session gets a new id when somebody signs in (session fixation)', async () => {
+    const { visitor, page } = await begin();
+    const session = [...visitor.cookies.keys()].find((name) => name.endsWith('sallyport_session'));
+    const planted = session === undefined ? undefined : visitor.cookies.get(session)?.value;
+    const consent = await visitor.submit(page, 'password', { username: 'ada', password: PASSWORD });
+    assert.equal(consent.status, 200);
+    const first = visitor.cookies.get('sallyport_session')?.value;
+    assert(first !== undefined && first !== planted);
+    // Signing in again in the same browser changes it once more.
+    const again = await visitor.get(authorizeUrl(at, { clientId, more: { prompt: 'login' } }));
+    await visitor.submit(again, 'password', { username: 'ada', password: PASSWORD });
+    assert.notEqual(visitor.cookies.get('sallyport_session')?.value, first);
+  });
+
+  test('what is wrong looks the same whether the account exists, is disabled or has no password (attack 47)', async () => {
+    await at.addUser('off', { disabled: true });
+    await at.addUser('keyless', { passwordHash: undefined });
+    const pages = [];
+    for (const [username, password] of [
+      ['ada', 'not the password'],
+      ['nobody', PASSWORD],
+      ['off', PASSWORD],
+      ['keyless', PASSWORD],
+    ] as const) {
+      const { visitor, page } = await begin();
+      const answer = await visitor.submit(page, 'password', { username, password });
+      assert.equal(answer.status, 400);
+      assert(answer.body.includes(WRONG));
+      pages.push(normal(answer.body));
+    }
+    assert.equal(new Set(pages).size, 1);
+  });
+
+  test('an unknown username is not written into the audit log', async () => {
+    const { visitor, page } = await begin();
+    await visitor.submit(page, 'password', { username: 'hunter2-my-password', password: 'x' });
+    assert(
+      at.events.some(
+        (event) => event.type === 'user.sign-in-refused' && event.detail?.['reason'] === 'unknown-account',
+      ),
+    );
+    assert(!JSON.stringify(at.events).includes('hunter2'));
+  });
+
+  test('what was typed comes back escaped', async () => {
+    const { visitor, page } = await begin();
+    const answer = await visitor.submit(page, 'password', { username: '"><script>alert(1)</script>', password: 'x' });
+    assert(!answer.body.includes('<script>alert'));
+    assert(answer.body.includes('value="&quot;&gt;&lt;script&gt;'));
+  });
+
+  test('a code is asked for after the password, and opens once', async () => {
+    const secret = newTotpSecret();
+    await at.addUser('tess', { totpSecret: secret });
+    const totp = new TOTP({ secret: Secret.fromBase32(secret) });
+    const { visitor, page } = await begin();
+    const second = await visitor.submit(page, 'password', { username: 'tess', password: PASSWORD });
+    assert.match(second.body, /six digits/);
+    const wrong = await visitor.submit(second, 'code', { code: totp.generate({ timestamp: Date.now() - 600_000 }) });
+    assert.equal(wrong.status, 400);
+    const code = totp.generate();
+    assert.match(
+      (await visitor.submit(wrong, 'code', { code: `${code.slice(0, 3)} ${code.slice(3)}` })).body,
+      /Allow Fleet app/,
+    );
+
+    const other = await begin();
+    const again = await other.visitor.submit(other.page, 'password', { username: 'tess', password: PASSWORD });
+    assert.equal((await other.visitor.submit(again, 'code', { code })).status, 400);
+  });
+
+  test('that the password was right counts in the browser and at the interaction where it was shown', async () => {
+    const secret = newTotpSecret();
+    await at.addUser('una', { totpSecret: secret });
+    const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
+    const one = await begin();
+    const second = await one.visitor.submit(one.page, 'password', { username: 'una', password: PASSWORD });
+    const pending = formsOf(second).find((form) => form.fields['pending'] !== undefined)?.fields['pending'];
+    assert(pending !== undefined);
+    const two = await begin();
+    const stolen = await two.visitor.submit(two.page, 'password', { action: 'code', pending, code });
+    assert.equal(stolen.status, 400);
+    assert.match(stolen.body, /Sign in again/);
+    const elsewhere = await one.visitor.get(authorizeUrl(at, { clientId }));
+    const moved = await one.visitor.submit(elsewhere, 'password', { action: 'code', pending, code });
+    assert.match(moved.body, /Sign in again/);
+  });
+
+  test('an interaction belongs to the browser that began it', async () => {
+    const { page } = await begin();
+    const stranger = openVisitor(at);
+    const answer = await stranger.get(page.url);
+    assert.equal(answer.status, 400);
+    assert.match(answer.body, /Start again/);
+  });
+
+  /** A page without what is random or was typed. */
+  function normal(body: string): string {
+    return body
+      .replaceAll(/value="[^"]*"/g, '')
+      .replaceAll(/data-options="[^"]*"/g, '')
+      .replaceAll(/interaction\/[\w-]+/g, '');
+  }
+});
