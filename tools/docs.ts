@@ -75,9 +75,23 @@ function marked(path: string, parts: readonly MarkedPart[]): GeneratedDocument {
   };
 }
 
+/** Options of the file with a section of their own in docs/configuration.md. */
+const SECTIONS = [
+  'listeners',
+  'log',
+  'tracing',
+  'upstreams',
+  'stores',
+  'authorizationServer',
+  'issuers',
+  'logins',
+  'consumers',
+  'admin',
+] as const;
+
 function configurationParts(schema: SchemaNode, folders: readonly PolicyFolder[]): readonly MarkedPart[] {
   const top = schema.properties ?? {};
-  const sections = new Set(['listeners', 'log', 'tracing', 'upstreams', 'apis']);
+  const sections = new Set([...SECTIONS, 'apis']);
   const policies = folders.map(({ name }) => name);
   const api = itemsOf(top['apis']);
   const route = itemsOf(api.properties?.['routes']);
@@ -94,7 +108,7 @@ function configurationParts(schema: SchemaNode, folders: readonly PolicyFolder[]
   });
   return [
     { name: 'options file', text: optionTable(schema, { path: '', elsewhere: sections, valuesPage: '' }) },
-    ...['listeners', 'log', 'tracing', 'upstreams'].map(section),
+    ...SECTIONS.map(section),
     {
       name: 'options apis',
       text: optionTable(api, {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { ADMIN_PATH } from '../lib/admin-place.ts';
 import { Conflict, NotFound, StoreUnavailable } from '../stores/stores.ts';
 import type { Action, Call } from './action.ts';
 import { type AdminReply, refuse } from './admin-reply.ts';
@@ -10,11 +11,8 @@ import { endpoints } from './endpoints.ts';
 import { readJsonBody } from './read-body.ts';
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts';
 
-/** Where the road and the control socket publish the admin API. */
-const ADMIN_BASE = '/admin/v1';
-
 export interface AdminApp {
-  /** Answers one request, whose path begins with `ADMIN_BASE`. It never throws. */
+  /** Answers one request, whose path begins with `ADMIN_PATH`. It never throws. */
   handle(request: IncomingMessage, response: ServerResponse, caller: Caller): void;
 }
 
@@ -33,8 +31,8 @@ export function createAdminApp(services: AdminServices): AdminApp {
       await refusals.note(caller, 'cross-site');
       return refuse('cross-site', 'The admin API takes no requests from web pages of another site.');
     }
-    const found = path.startsWith(`${ADMIN_BASE}/`)
-      ? match(request.method ?? '', path.slice(ADMIN_BASE.length))
+    const found = path.startsWith(`${ADMIN_PATH}/`)
+      ? match(request.method ?? '', path.slice(ADMIN_PATH.length))
       : undefined;
     if (found === undefined) return refuse('not-found', 'Nothing of the admin API has this path.');
     if ('allowed' in found) {

@@ -1,10 +1,8 @@
 import { keyRecord } from '../identity/key-keeper.ts';
+import { ADMIN_API, ADMIN_ENVIRONMENT } from '../lib/admin-place.ts';
 import { makeApiKey } from '../lib/api-key.ts';
 import type { AuditEvent } from '../stores/audit.ts';
 import { type ApiKey, Conflict, type Consumer, NotFound, type Records } from '../stores/stores.ts';
-
-/** The API of the admin API, as keys name it, and the consumer of its first key. */
-export const ADMIN_API = 'sallyport-admin';
 
 /** Always the same two, so that processes which start at once on the same records meet on them. */
 const CONSUMER_ID = 'con_sallyport-admin';
@@ -33,12 +31,12 @@ export async function bootstrapAdmin(
   await unlessThere(() =>
     records.consumers.create(consumer, [event('consumer.created', `consumer:${CONSUMER_ID}`, { name: ADMIN_API })]),
   );
-  const place = adminKey(now, { ...makeApiKey('admin'), id: PLACE_ID });
+  const place = adminKey(now, { ...makeApiKey(ADMIN_ENVIRONMENT), id: PLACE_ID });
   const free = await unlessThere(() => records.keys.insert([place], []));
   // The name stands for another consumer: who declared that has a way in.
   if (free === 'no consumer') return undefined;
 
-  const { key: text, ...made } = makeApiKey('admin');
+  const { key: text, ...made } = makeApiKey(ADMIN_ENVIRONMENT);
   const key = adminKey(now, made);
   const won = await records.keys.rotate({ oldId: PLACE_ID, newKey: key, overlapUntil: now }, [
     event('admin.bootstrap', `key:${key.id}`, { consumer: CONSUMER_ID }),

@@ -8,11 +8,11 @@ import {
   rotateKey as rotateKeyRow,
 } from '../identity/key-keeper.ts';
 import type { KeyRequest, KeyRules, RotationRequest } from '../identity/key-request.ts';
+import { ADMIN_API } from '../lib/admin-place.ts';
 import type { JsonObject } from '../lib/json.ts';
 import type { ApiKey } from '../stores/stores.ts';
 import { bodyAction, type Call, originOf, plainAction, queryAction, refuseFaults } from './action.ts';
 import { type AdminReply, refuse, replyJson, replyNothing } from './admin-reply.ts';
-import { ADMIN_API } from './bootstrap.ts';
 import { findConsumer, noConsumer } from './consumers.ts';
 import { shown, timeOf } from './fields.ts';
 import { createOnce } from './idempotency.ts';

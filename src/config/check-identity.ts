@@ -1,9 +1,10 @@
 import { readClientRequest } from '../identity/client-keeper.ts';
+import { ADMIN_API } from '../lib/admin-place.ts';
 import { parseApiKey } from '../lib/api-key.ts';
 import { suggest } from '../lib/suggest.ts';
 import { clientRequestOf, optionOfField } from './declared-clients.ts';
 import type { Path, RawFault } from './faults.ts';
-import { ADMIN_API, loginsOf, OWN_API } from './own-routes.ts';
+import { loginsOf, OWN_API } from './own-routes.ts';
 import type { GatewayConfig } from './schema.ts';
 
 /** What a file says of callers and no part of it can show alone: names that lead nowhere, secrets that are missing, declared clients and keys that cannot be. */

@@ -1,3 +1,4 @@
+import { ADMIN_API, ADMIN_ENVIRONMENT, ADMIN_PATH } from '../lib/admin-place.ts';
 import {
   type ResourceMetadataFacts,
   resourceMetadataPath,
@@ -33,9 +34,6 @@ export interface OwnRoute {
 
 /** The API name of everything the gateway publishes by itself, in logs and metrics. */
 export const OWN_API = 'sallyport';
-/** The admin API, as a key's list of APIs names it. */
-export const ADMIN_API = 'sallyport-admin';
-export const ADMIN_PATH = '/admin/v1';
 
 export function ownRoutes(config: GatewayConfig): readonly OwnRoute[] {
   return [
@@ -86,7 +84,8 @@ function adminApi(config: GatewayConfig): OwnRoute[] {
       prefix: true,
       app: 'admin',
       settings: {
-        authenticate: config.admin.authenticate ?? parsed('authenticate', [{ apiKey: {} }]),
+        authenticate:
+          config.admin.authenticate ?? parsed('authenticate', [{ apiKey: { environments: [ADMIN_ENVIRONMENT] } }]),
         // Each endpoint asks for its own scope, in the app.
         ...(config.admin.allowedClients === undefined
           ? {}

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type RequestListener, request } from 'node:http';
 import { join } from 'node:path';
-import { ADMIN_PATH } from '../config/own-routes.ts';
+import { ADMIN_PATH } from '../lib/admin-place.ts';
 import { listenOn } from './own-apps.ts';
 
 /** What a command on the same machine may ask of a running gateway. */
@@ -55,7 +55,7 @@ export async function openControlSocket(dataDir: string, actions: ControlActions
     );
   await rm(path, { force: true }); // left behind by a gateway that was killed
 
-  const server = createServer(async (incoming, response) => {
+  const server = createServer({ requestTimeout: 0 }, async (incoming, response) => {
     if (incoming.url?.startsWith(`${ADMIN_PATH}/`) === true) return actions.administer(incoming, response);
     const isReload = incoming.method === 'POST' && incoming.url === '/reload';
     const isStatus = incoming.method === 'GET' && incoming.url === '/status';
