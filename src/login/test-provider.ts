@@ -63,6 +63,11 @@ export async function startTestProvider(options: TestProviderOptions): Promise<T
       revocation: { enabled: true },
       pushedAuthorizationRequests: { enabled: options.pushed === true },
     },
+    // Its own fetch refuses addresses such as those of a test.
+    fetch: (url, init) => {
+      const { method, headers, body } = init ?? {};
+      return fetch(url, { ...(method && { method }), ...(headers && { headers }), body: body ?? null });
+    },
     rotateRefreshToken: true,
     ttl: { AccessToken: options.accessTokenTtl ?? 600, Session: 600, Grant: 600, Interaction: 600, IdToken: 600 },
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
