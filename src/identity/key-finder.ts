@@ -5,7 +5,7 @@ import type { Freshness } from './link.ts';
 import type { KeyFinder } from './services.ts';
 
 export interface KeyFinderOptions {
-  readonly records: Pick<Records, 'keys'>;
+  readonly records: { readonly keys: Pick<Records['keys'], 'find'> };
   /** What is held is used only while this process has heard of every change up to a moment ago. */
   readonly freshness: Freshness;
   /** The most keys that are held. */
