@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Sealer } from '../sealer.ts';
 import type { RecordsDatabase } from './database.ts';
 
@@ -51,12 +52,12 @@ function sealedColumn(
       const { ref } = database.reader.dynamic;
       const rows = await database.reader
         .selectFrom(names.table)
-        .select([ref<string>(`${names.id} as id`), ref<string>(`${names.sealed} as sealed`)])
+        .select([sql.ref<string>(names.id).as('id'), sql.ref<string | null>(names.sealed).as('sealed')])
         .where(ref<string>(names.id), '>', after)
         .orderBy(ref<string>(names.id))
         .limit(PAGE)
         .execute();
-      return rows as unknown as readonly SealedRow[]; // the two columns that were named, whose types `ref` forgets
+      return rows;
     },
     async write(database, sealer, rows) {
       await database.change(async (change) => {
