@@ -4,7 +4,7 @@ import type { Caller } from '../admin/admin-services.ts';
 import { bootstrapAdmin } from '../admin/bootstrap.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createSessionCookies, deriveCookieKey } from '../identity/session-cookie.ts';
-import { createLoginApp, type LoginApp } from '../login/login-app.ts';
+import type { LoginApp } from '../login/login-app.ts';
 import type { AuthorizationServer } from '../oauth/authorization-server.ts';
 import type { Log } from '../observe/log.ts';
 import type { AuditEvent } from '../stores/audit.ts';
@@ -12,7 +12,7 @@ import { declare } from './declared.ts';
 import type { IdentityPlane } from './identity-plane.ts';
 import { issuerSettingsOf, loginSettingsOf } from './identity-settings.ts';
 import type { QuestionMessage } from './messages.ts';
-import { noServer, openOwnServer } from './own-authorization-server.ts';
+import type { OwnServerParts } from './own-authorization-server.ts';
 import { ownFetch } from './own-fetch.ts';
 
 export interface IdentityAppsOptions {
@@ -56,8 +56,8 @@ export class IdentityApps {
         options.log.error({ err: error, requestId }, 'the admin API met an unexpected condition'),
     });
     this.handlers = {
-      authorizationServer: (request, response) => (this.#server?.handler ?? noServer)(request, response),
-      login: (request, response) => (this.#login?.handler ?? noServer)(request, response),
+      authorizationServer: (request, response) => (this.#server?.handler ?? nothingHere)(request, response),
+      login: (request, response) => (this.#login?.handler ?? nothingHere)(request, response),
       admin: (request, response) => this.#admin.handle(request, response, callerOf(request)),
     };
     plane.onChange((records) => {
@@ -80,7 +80,7 @@ export class IdentityApps {
     this.#server =
       settings === undefined
         ? undefined
-        : await openOwnServer({ ...foundations, config, settings, report, fault, devCa: this.#options.devCa() });
+        : await openServer({ ...foundations, config, settings, report, fault, devCa: this.#options.devCa() });
     this.#config = config;
     this.#plane.applyIssuers({
       issuers: issuerSettingsOf(config),
@@ -142,6 +142,7 @@ export class IdentityApps {
     if (this.#login !== undefined) return this.#login.update(logins);
     if (logins.length === 0) return;
     const { records, counters } = this.#plane.foundations;
+    const { createLoginApp } = await import('../login/login-app.ts');
     const own = ownFetch(ownSocket);
     this.#ownFetch = own;
     this.#login = createLoginApp({
@@ -170,6 +171,17 @@ export class IdentityApps {
       this.#options.log.error({ err: error }, 'new signing keys could not be read');
     }
   }
+}
+
+/** The server's libraries take half a second to load: a gateway without one starts without them. */
+async function openServer(parts: OwnServerParts): Promise<AuthorizationServer> {
+  const { openOwnServer } = await import('./own-authorization-server.ts');
+  return openOwnServer(parts);
+}
+
+/** Where the configuration asks for no such app nothing is published that leads here; a request on its way during a reload may still come. */
+function nothingHere(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(404, { 'Content-Type': 'text/plain' }).end('not found\n');
 }
 
 /** What the road says of who calls; no client can send these fields. */

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuthorizationServerConfig, GatewayConfig } from '../config/schema.ts';
 import { hashClientSecret } from '../identity/client-keeper.ts';
 import { createAccounts } from '../oauth/accounts/accounts.ts';
@@ -78,8 +77,3 @@ function seconds(milliseconds: number): number {
 
 /** Documents of clients that are fetched for one address in a minute. */
 const METADATA_PER_ADDRESS = 10;
-
-/** Where the configuration asks for no server, nothing is published that leads here; a request on its way during a reload may still come. */
-export function noServer(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(404, { 'Content-Type': 'text/plain' }).end('not found\n');
-}
