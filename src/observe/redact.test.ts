@@ -51,6 +51,9 @@ const texts: readonly (readonly [said: string, secret: string])[] = [
   ['{"access_token": "hunter2"}', 'hunter2'],
   ['x-api-key: hunter2', 'hunter2'],
   ['Authorization: hunter2', 'hunter2'],
+  ['GET /widgets?k=sp_live_AbCdEfGhIjKl_0123456789abcdefghijABCDEFGHIJ0123456789 HTTP/1.1', '0123456789abc'],
+  ['a=sp%5Flive%5FAbCdEfGhIjKl%5F0123456789abcdefghijABCDEFGHIJ0123456789', '0123456789abc'],
+  ['mistyped: sp_test_AbCdEfGhIjK_0123456789abcdefghij', '0123456789abc'],
   ['-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----', 'MHcC'],
 ];
 
@@ -67,6 +70,8 @@ test('ordinary texts are left as they are', () => {
     'connect ECONNREFUSED 10.0.0.11:4000',
     'see http://host/a?mail=joe@example.com',
     'the token was refused',
+    'API key AbCdEfGhIjKl: revoked',
+    'a crisp_morning and sp_live_AbCdEfGhIjKl',
     'read http://host/path/@me',
   ]) {
     assert.equal(redactText(text), text);
