@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
@@ -93,6 +95,13 @@ test('the expression for scanners finds keys in the midst of other text, and not
   assert.deepEqual(`https://api.example/?api_key=${key}&x=1`.match(pattern), [key]);
   assert.equal(pattern.test(key.slice(0, -1)), false);
   assert.equal(pattern.test(`${key}x`), false);
+});
+
+test('the documentation gives scanners this expression, and an example they find', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/api-keys.md'), 'utf8');
+  assert.ok(page.includes(`\n${KEY_SCANNER_PATTERN}\n`));
+  const [example = ''] = page.match(new RegExp(KEY_SCANNER_PATTERN)) ?? [];
+  assert.equal(parseApiKey(example)?.environment, 'live');
 });
 
 test('environments are short and plain', () => {

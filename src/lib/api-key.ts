@@ -100,7 +100,7 @@ function randomDigits(length: number): string {
   return digits;
 }
 
-export const KEY_PREFIX = 'sp';
+const KEY_PREFIX = 'sp';
 
 /** What a secret scanner looks for, in the common subset of regular expression dialects; docs/api-keys.md repeats it. */
 export const KEY_SCANNER_PATTERN = String.raw`\bsp_[a-z0-9]{1,12}_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}\b`;

@@ -75,5 +75,3 @@ export const apiKeyConfig = z
     context.addIssue({ code: 'custom', path: [idle], input: config[idle], message, params: { hint } });
   })
   .describe('Callers show an API key.');
-
-export type ApiKeyConfig = z.output<typeof apiKeyConfig>;
