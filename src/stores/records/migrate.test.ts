@@ -11,7 +11,7 @@ import { openRecords, type RecordsSettings } from '../open-records.ts';
 import { createSealer } from '../sealer.ts';
 import type { Records } from '../stores.ts';
 import { SCHEMA_VERSION } from './migrate.ts';
-import { frozen, frozenKey } from './test-freeze.ts';
+import { frozen, frozenKey } from './test-frozen.ts';
 
 const sealer = createSealer([frozenKey]);
 const dumps = (await readdir(join(import.meta.dirname, 'migrations'))).filter((name) => name.endsWith('.sql')).sort();
