@@ -110,7 +110,7 @@ async function sessionsOf({ parts }: Desk, user: User, formOf: FormOf): Promise<
   return items.flatMap(({ uid, payload }) => {
     if (uid === undefined) return [];
     const { loginTs, authorizations } = payload;
-    const since = typeof loginTs === 'number' ? `on ${dayOf(loginTs * 1000)}` : 'at some time';
+    const since = typeof loginTs === 'number' ? `on ${MINUTE.format(loginTs * 1000)} UTC` : 'at some time';
     const apps = typeof authorizations === 'object' && authorizations !== null ? Object.keys(authorizations).length : 0;
     return [{ since, apps, end: formOf('end-session', { session: uid }) }];
   });
@@ -121,3 +121,4 @@ function dayOf(at: number): string {
 }
 
 const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
+const MINUTE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });

@@ -41,6 +41,7 @@ export async function askForNewPasskey(party: RelyingParty, owner: User, title: 
     userID: new Uint8Array(Buffer.from(owner.id)),
     timeout: CHALLENGE_MS,
     attestationType: 'none',
+    supportedAlgorithmIDs: ALGORITHMS,
     excludeCredentials: owner.passkeys.map(descriptor),
     authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
   });
@@ -97,6 +98,7 @@ export async function acceptPasskey(
       expectedOrigin: party.origin,
       expectedRPID: party.rpId,
       requireUserVerification: true,
+      supportedAlgorithmIDs: ALGORITHMS,
     });
     if (!verified) return undefined;
     const { id, publicKey, counter, transports } = registrationInfo.credential;
@@ -112,6 +114,9 @@ export async function acceptPasskey(
     return undefined;
   }
 }
+
+/** EdDSA, ES256 and RS256 (COSE), which together every authenticator has one of. */
+const ALGORITHMS: number[] = [-8, -7, -257];
 
 /** How long a challenge stands, in milliseconds: as long as a page may lie open before somebody takes their key out. */
 export const CHALLENGE_MS = 600_000;

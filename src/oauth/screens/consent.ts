@@ -32,7 +32,7 @@ export function consentScreen(look: Look, facts: ConsentFacts): Screen {
   const body = html`${appHead(client, html`Allow ${client.name}?`)}
 <p>You are signed in as <strong>${facts.username}</strong>. ${facts.asked.length === 0 ? 'This app asks to go on.' : 'This app asks to:'}</p>
 ${rights(facts.asked)}
-${facts.held.length > 0 && html`<details><summary>What it may do already</summary>${rights(facts.held)}</details>`}
+${facts.held.length > 0 && html`<details${facts.asked.length === 0 && html` open`}><summary>What it may do already</summary>${rights(facts.held)}</details>`}
 ${registrationNotice(client)}
 <p class="small quiet">${destination(facts.destination)} You can take this back on your <a href="${look.issuer}/account">account page</a>.</p>
 ${clientLinks(client)}

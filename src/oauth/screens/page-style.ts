@@ -14,18 +14,17 @@ export const pageStyle = `
 *,*::before,*::after{box-sizing:border-box}
 html{font:100%/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",Arial,sans-serif;-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;padding:clamp(1.25rem,6vh,4.5rem) 1rem 2rem;
-background:var(--ground);color:var(--text)}
-.brand{display:flex;align-items:center;gap:.6rem;margin:0 0 1.5rem;font-weight:600;letter-spacing:.005em;overflow-wrap:anywhere}
+background:var(--ground);color:var(--text);overflow-wrap:anywhere}
+.brand{display:flex;align-items:center;gap:.6rem;margin:0 0 1.5rem;font-weight:600;letter-spacing:.005em}
 .brand svg{flex:none;width:1.6rem;height:1.6rem;color:var(--accent)}
 main{width:100%;max-width:27rem;background:var(--card);border:1px solid var(--line);border-radius:1rem;padding:clamp(1.25rem,5vw,2.25rem);
 box-shadow:0 1px 2px rgb(15 20 30/.04),0 8px 28px rgb(15 20 30/.06)}
 main.wide{max-width:44rem}
 main>:first-child,section>:first-child{margin-top:0}
 main>:last-child{margin-bottom:0}
-h1{font-size:1.5rem;line-height:1.25;letter-spacing:-.012em;font-weight:650;margin:0 0 .5rem;overflow-wrap:anywhere}
+h1{font-size:1.5rem;line-height:1.25;letter-spacing:-.012em;font-weight:650;margin:0 0 .5rem}
 h2{font-size:1.0625rem;line-height:1.35;font-weight:650;margin:0 0 .35rem}
 p{margin:0 0 1rem}
-p,li,dd,td,code{overflow-wrap:anywhere}
 .quiet{color:var(--quiet)}
 .small{font-size:.875rem}
 a{color:var(--accent);text-underline-offset:.18em}
@@ -38,10 +37,10 @@ label{display:block;font-weight:550;margin:0 0 .375rem}
 input:not([type=hidden]):not([type=checkbox]){display:block;width:100%;min-height:2.875rem;padding:.55rem .8rem;font:inherit;color:inherit;
 background:var(--field);border:1px solid var(--edge);border-radius:.6rem}
 input.code{font-size:1.375rem;letter-spacing:.14em;font-variant-numeric:tabular-nums}
-input[aria-invalid=true]{border-color:var(--bad)}
+input[aria-invalid=true]:not([type=hidden]):not([type=checkbox]){border-color:var(--bad)}
 .check{display:flex;gap:.65rem;align-items:flex-start;font-weight:400;margin:0 0 1.125rem}
 .check input{width:1.15rem;height:1.15rem;margin:.2rem 0 0;flex:none;accent-color:var(--accent)}
-button,.button{display:inline-flex;align-items:center;justify-content:center;min-height:2.875rem;padding:.55rem 1.2rem;font:inherit;font-weight:600;
+button,.button{display:inline-flex;max-width:100%;align-items:center;justify-content:center;min-height:2.875rem;padding:.55rem 1.2rem;font:inherit;font-weight:600;
 line-height:1.3;text-align:center;text-decoration:none;border:1px solid transparent;border-radius:.6rem;background:var(--accent);color:var(--on-accent);cursor:pointer}
 button:hover,.button:hover{background:var(--accent-over);color:var(--on-accent)}
 button.second{background:transparent;color:var(--text);border-color:var(--edge)}
