@@ -51,7 +51,7 @@ export function scopesOf(login: Pick<LoginSettings, 'scopes'>): readonly string[
 }
 
 /** A page of this host outside the login itself, whose addresses would begin the same again; `/` for anything else. */
-export function pageToReturnTo(query: URLSearchParams, login: Pick<LoginSettings, 'path'>): string {
+function pageToReturnTo(query: URLSearchParams, login: Pick<LoginSettings, 'path'>): string {
   const [text, ...more] = query.getAll('return_to');
   const page = more.length > 0 ? undefined : localPath(text);
   return page === undefined || page.startsWith(pathOf(login, '')) ? '/' : page;

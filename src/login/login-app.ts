@@ -51,8 +51,8 @@ export function createLoginApp(options: LoginAppOptions): LoginApp {
     for (const settings of logins) {
       const present = providers.get(settings.name);
       const same = present !== undefined && JSON.stringify(present.settings) === JSON.stringify(settings);
-      const fetch = options.fetchFor(settings.issuer);
-      next.set(settings.name, same ? present : createProvider(settings, { fetch, clock: options.clock }));
+      const ownWay = () => options.fetchFor(settings.issuer);
+      next.set(settings.name, same ? present : createProvider(settings, { ownWay, clock: options.clock }));
     }
     const gone = [...providers].filter(([name, provider]) => next.get(name) !== provider);
     providers = next;

@@ -94,13 +94,31 @@ describe('fetching from a provider', () => {
       response.end(JSON.stringify({ issuer: 'https://evil.example', jwks_uri: 'https://evil.example/jwks' }));
     });
     let now = 0;
-    const provider = createProvider(login(url), { fetch: undefined, clock: () => now });
+    const provider = createProvider(login(url), { ownWay: () => undefined, clock: () => now });
     closing.push(() => provider.close());
     for (let at = 0; at < 3; at += 1) await assert.rejects(provider.configuration(), StoreUnavailable);
     assert.equal(asked, 1);
     now = 6_000;
     await assert.rejects(provider.configuration(), StoreUnavailable);
     assert.equal(asked, 2);
+  });
+
+  it('takes another way to a provider where there is one, in the same bounds', async () => {
+    const issuer = 'https://login.example.com';
+    let size = 0;
+    const own = async (url: string): Promise<Response> => {
+      const metadata = { issuer, jwks_uri: `${issuer}/jwks`, padding: 'x'.repeat(size) };
+      assert.equal(url, `${issuer}/.well-known/openid-configuration`);
+      return Response.json(metadata);
+    };
+    let now = 0;
+    const provider = createProvider(login(issuer), { ownWay: () => own, clock: () => now });
+    closing.push(() => provider.close());
+    size = 300_000;
+    await assert.rejects(provider.configuration(), StoreUnavailable);
+    size = 0;
+    now = 6_000;
+    assert.equal((await provider.configuration()).serverMetadata().issuer, issuer);
   });
 
   it('goes on with what it knew when a provider is away, and joins those who ask at a time', async () => {
@@ -113,7 +131,7 @@ describe('fetching from a provider', () => {
       response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks` }));
     });
     let now = 0;
-    const provider = createProvider(login(url), { fetch: undefined, clock: () => now });
+    const provider = createProvider(login(url), { ownWay: () => undefined, clock: () => now });
     closing.push(() => provider.close());
     const [known] = await Promise.all([1, 2, 3].map(() => provider.configuration()));
     assert.equal(asked, 1);

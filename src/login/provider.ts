@@ -25,15 +25,18 @@ export interface Provider {
 }
 
 export interface ProviderOptions {
-  /** Reaches the provider; undefined takes the network. */
-  readonly fetch: CustomFetch | undefined;
+  /** A way to the provider other than the network; asked each time, since a reload may open or close one. */
+  readonly ownWay: () => CustomFetch | undefined;
   readonly clock: () => number;
 }
 
 /** Discovers a provider when it is first needed, again after an hour, and after a failure not before some seconds have passed. */
 export function createProvider(settings: LoginSettings, options: ProviderOptions): Provider {
-  const network = options.fetch === undefined ? createProviderFetch(settings.issuer, settings.ca) : undefined;
-  const fetch = network?.fetch ?? boundedFetch(options.fetch ?? refuseFetch);
+  const network = createProviderFetch(settings.issuer, settings.ca);
+  const fetch: CustomFetch = (url, request) => {
+    const own = options.ownWay();
+    return own === undefined ? network.fetch(url, request) : boundedFetch(own)(url, request);
+  };
   let known: Known | undefined;
   let running: Promise<Known> | undefined;
   let failure: { readonly error: unknown; readonly until: number } | undefined;
@@ -87,7 +90,7 @@ export function createProvider(settings: LoginSettings, options: ProviderOptions
     settings,
     configuration: async () => (await current()).configuration,
     keys: async () => (await current()).keys,
-    close: async () => network?.close(),
+    close: () => network.close(),
   };
 }
 
@@ -114,10 +117,6 @@ function unreachable(settings: LoginSettings, error: unknown): StoreUnavailable 
   return new StoreUnavailable(`the provider ${settings.issuer} of the login ${settings.name} cannot be used`, {
     cause: error,
   });
-}
-
-function refuseFetch(): Promise<Response> {
-  return Promise.reject(new Error('there is no way to the provider'));
 }
 
 const TIME_SECONDS = 10;

@@ -15,5 +15,3 @@ export const loginConfig = z
       ),
   })
   .describe('Callers are people who have signed in with their browser; their tokens stay in the gateway.');
-
-export type LoginMethodConfig = z.output<typeof loginConfig>;
