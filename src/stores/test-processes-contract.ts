@@ -78,8 +78,10 @@ export function processesContract(harness: RecordsHarness, sealingKey: Uint8Arra
         await assert.rejects(reader.consumers.remove('c', []), /reading only/);
         await reader.close();
       });
-      const { settings } = await harness.create();
-      await assert.rejects(openRecords(settings, { sealer, readOnly: true }));
+      await withRecords(async (_records, { settings, execute }) => {
+        await execute('drop table schema_version');
+        await assert.rejects(openRecords(settings, { sealer, readOnly: true }), /tables of version 0; 1 is needed/);
+      });
     });
 
     it('are killed at any moment, and what they were told is done is there', async () => {

@@ -25,7 +25,7 @@ export async function openPostgres(
 ): Promise<RecordsDatabase> {
   const location = parseLocation(settings.url, settings.ca);
   const { deadline, connections } = settings;
-  const kysely = connect(location, { deadline, connections, patience: deadline, readOnly: access.readOnly });
+  const { kysely, close } = connect(location, { deadline, connections, patience: deadline, readOnly: access.readOnly });
   return {
     dialect: 'postgres',
     reader: kysely,
@@ -34,18 +34,12 @@ export async function openPostgres(
       // On a connection of its own: a server that hangs is found within the deadline, another's migration is waited for.
       const patient = connect(location, { deadline, connections: 1, patience: MIGRATION_PATIENCE_MS, readOnly: false });
       try {
-        return await changeWith(patient, access.readOnly, work);
+        return await changeWith(patient.kysely, access.readOnly, work);
       } finally {
-        await patient.destroy();
+        await patient.close();
       }
     },
-    async close() {
-      await kysely
-        .connection()
-        .execute(async () => undefined)
-        .catch(() => undefined); // an unused Kysely leaves its pool open
-      await kysely.destroy();
-    },
+    close,
   };
 }
 
@@ -72,7 +66,7 @@ function connect(
     readonly patience: number;
     readonly readOnly: boolean;
   },
-): Kysely<Tables> {
+): { readonly kysely: Kysely<Tables>; close(): Promise<void> } {
   const pool = new pg.Pool({
     host: location.host,
     port: location.port,
@@ -96,7 +90,14 @@ function connect(
   // Without listeners an error of a connection would end the process; whoever uses it is told by its query.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
-  return new Kysely<Tables>({ dialect: postgresDialect(pool, limits.patience) });
+  const kysely = new Kysely<Tables>({ dialect: postgresDialect(pool, limits.patience) });
+  return {
+    kysely,
+    async close() {
+      await kysely.destroy();
+      if (!pool.ending) await pool.end(); // a Kysely that was never used leaves its pool open
+    },
+  };
 }
 
 /** What resolves is on disk, also where the server's own setting does not wait for that; a stricter setting stays. */

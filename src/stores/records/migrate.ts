@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { StoreUnavailable } from '../stores.ts';
 import type { Change, Dialect, RecordsDatabase } from './database.ts';
 import { createIdentity } from './migrations/0001-identity.ts';
 
@@ -37,7 +38,7 @@ export async function migrate(database: RecordsDatabase): Promise<void> {
 
 /** For those who only read, and so change nothing: rejects where the tables are not of this program's version. */
 export async function checkSchema(database: RecordsDatabase): Promise<void> {
-  const present = await versionOf(database.reader);
+  const present = await versionOf(database.reader).catch(versionOfNone);
   refuseNewer(present);
   if (present < SCHEMA_VERSION) {
     throw new Error(
@@ -49,6 +50,12 @@ export async function checkSchema(database: RecordsDatabase): Promise<void> {
 async function versionOf(db: Pick<Change, 'selectFrom'>): Promise<number> {
   const row = await db.selectFrom('schema_version').select('version').executeTakeFirst();
   return row?.version ?? 0;
+}
+
+/** A database that answers, but has no such table, is one that nobody has set up yet. */
+function versionOfNone(error: unknown): number {
+  if (error instanceof StoreUnavailable) throw error;
+  return 0;
 }
 
 function refuseNewer(present: number): void {
