@@ -1,9 +1,6 @@
 import { ADMIN_API, ADMIN_ENVIRONMENT, ADMIN_PATH } from '../lib/admin-place.ts';
-import {
-  type ResourceMetadataFacts,
-  resourceMetadataPath,
-  resourceMetadataPolicy,
-} from '../policies/oauth/resource-metadata.ts';
+import type { OauthConfig } from '../policies/oauth/config.ts';
+import { resourceMetadataPath, resourceMetadataPolicy } from '../policies/oauth/resource-metadata.ts';
 import type { PolicyDefinition } from '../policies/policy.ts';
 import { policies } from '../policies/registry.ts';
 import { INTERNAL_PAGES } from './internal-pages.ts';
@@ -146,10 +143,13 @@ function logins(config: GatewayConfig): OwnRoute[] {
 /** RFC 9728: where clients learn which authorization server to ask for a token. */
 function metadata(config: GatewayConfig): OwnRoute[] {
   return config.apis.flatMap((api) => {
-    const facts: ResourceMetadataFacts[] = alternativesOf(api).flatMap(({ oauth }) =>
-      oauth === undefined ? [] : [oauth],
+    // The policy's schema has parsed them.
+    const alternatives = alternativesOf(api).flatMap(({ oauth }) =>
+      oauth === undefined ? [] : [oauth as OauthConfig],
     );
-    if (facts.length === 0) return [];
+    if (alternatives.length === 0) return [];
+    const ownIssuer = config.authorizationServer?.issuer;
+    const resource = { name: api.name, path: api.path, alternatives, ownIssuer, scopes: scopesOf(api) };
     return [
       {
         ...base(api.exposure, api.listeners),
@@ -158,17 +158,19 @@ function metadata(config: GatewayConfig): OwnRoute[] {
         hosts: api.hosts,
         methods: ['GET'],
         path: resourceMetadataPath(api.path),
-        own: [
-          resourceMetadataPolicy({
-            alternatives: facts,
-            ownIssuer: config.authorizationServer?.issuer,
-            apiPath: api.path,
-            name: api.name,
-          }),
-        ],
+        own: [resourceMetadataPolicy(resource)],
       },
     ];
   });
+}
+
+/** Every scope that an API or one of its routes asks for. */
+function scopesOf(api: ApiConfig): readonly string[] {
+  const asked = [api, ...api.routes].flatMap(({ policies: settings }) => {
+    const scopes: unknown = Object(settings['authorize']).scopes;
+    return Array.isArray(scopes) ? scopes : Object.values(Object(scopes)).flat();
+  });
+  return [...new Set(asked.filter((scope): scope is string => typeof scope === 'string'))];
 }
 
 function base(exposure: ApiConfig['exposure'], listeners: readonly string[]): Omit<OwnRoute, 'name' | 'path'> {

@@ -25,6 +25,8 @@ export interface CompiledMethod {
   challenge(exchange: Exchange): string | undefined;
   /** Takes its credential out of what the upstream gets without looking at it: called where an alternative before it has identified the caller. Undefined where nothing would be left over. */
   conceal?(exchange: Exchange): void;
+  /** Refuses a credential of its kind that no alternative took; undefined where there is none. */
+  unclaimed?(exchange: Exchange): Problem | undefined;
   /** Answers a request without any credential instead of a 401, such as by sending a browser to a sign-in page; undefined where it does not. */
   invite?(exchange: Exchange): Reply | undefined;
 }

@@ -35,6 +35,9 @@ export const order: readonly PolicyPlace[] = [
   { phase: 'receive', policy: 'requestLimits',   reason: 'refuses by size and shape alone, the cheapest look there is' },
   { phase: 'admit',   policy: 'ipAccess',        reason: 'an address that may not call is not told which origins may' },
   { phase: 'admit',   policy: 'cors',            reason: 'preflights carry no credentials, so they are answered before anyone asks for them' },
+  { phase: 'identify', policy: 'authenticate',   reason: 'one caller, by the first credential that is there; without one nothing below is asked' },
+  { phase: 'authorize', policy: 'authorize',     reason: 'rules on scopes and claims, as soon as both are known' },
+  { phase: 'prepare', policy: 'upstreamIdentity', reason: 'before the edits of the file, which may build on it' },
   { phase: 'prepare', policy: 'headers',         reason: 'its edits to a reply also reach a masked one' },
   { phase: 'prepare', policy: 'errorMasking',    reason: 'first to see a reply: nothing later handles what the upstream leaked' },
 ];
