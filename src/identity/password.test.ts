@@ -35,6 +35,21 @@ describe('password hashes', () => {
     assert.equal(await verifyPassword('', undefined), false);
   });
 
+  test('no account and no usable hash cost one hashing, as a real one does (attack 47)', async () => {
+    const stored = await hashPassword(PASSWORD);
+    for (const hash of [stored, undefined, 'no hash at all']) {
+      const queue = createHashQueue({ atOnce: 1, waiting: 1 });
+      let runs = 0;
+      await verifyPassword(PASSWORD, hash, {
+        run(work) {
+          runs += 1;
+          return queue.run(work);
+        },
+      });
+      assert.equal(runs, 1);
+    }
+  });
+
   test('a password beyond all that is accepted is wrong, also where its beginning is right', async () => {
     const long = 'abcdefgh '.repeat(57).slice(0, 512);
     const stored = await hashPassword(long);

@@ -26,7 +26,7 @@ export async function answerAccount(desk: Desk, visit: Visit, rest: string): Pro
   } else if (rest === 'return') {
     const user = await takeReturn(desk, visit, { scope: SIGN_IN, returnPath: desk.places.account });
     if (user === undefined) redirectTo(visit, desk.places.account);
-    else await enter(desk, visit, { user, methods: ['fed'], back: localPath(visit.query.get('return_to')) });
+    else await enter(desk, visit, { user, methods: ['upstream'], back: localPath(visit.query.get('return_to')) });
   } else return false;
   return true;
 }

@@ -112,6 +112,21 @@ describe('pages in Chromium', { skip: skipUnless('chromium') }, () => {
     await end();
   });
 
+  test('another account in the same browser, and the way out', async () => {
+    await at.addUser('una');
+    const { page, breaches, end } = await open();
+    await page.goto(authorizeUrl(at, { clientId, ...SCOPES }));
+    await signIn(page);
+    await page.goto(authorizeUrl(at, { clientId, ...SCOPES, more: { ...SCOPES.more, prompt: 'login' } }));
+    await signIn(page, 'una');
+    await page.getByText('You are signed in as una').waitFor();
+    await page.goto(`${at.issuer}/logout`);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
+    assert.deepEqual(breaches, []);
+    await end();
+  });
+
   test('an authenticator app is set up, asked for and removed', async () => {
     await at.addUser('tom');
     const { page, end } = await open();

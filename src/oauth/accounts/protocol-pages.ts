@@ -76,7 +76,7 @@ async function answerUpstream(
   if (step === 'upstream') return await goUpstream(desk, visit, { ...at, provider: desk.upstream, carried: '' });
   const user = step === 'return' ? await takeReturn(desk, visit, at) : undefined;
   if (user === undefined) return redirectTo(visit, place.path);
-  await finish(desk, visit, { place, user, methods: ['fed'] });
+  await finish(desk, visit, { place, user, methods: ['upstream'] });
 }
 
 /** The protocol takes over; it gives the session a new id, so that one which was planted before opens nothing (session fixation). */
@@ -89,7 +89,9 @@ async function finish(
   await rememberBrowser(desk, visit, user);
   const detail = { methods, at: place.client?.id ?? 'account' };
   desk.parts.report(userEvent(visit, { type: 'user.signed-in', userId: user.id, byUser: true, detail }));
-  const login = { accountId: user.id, amr: [...methods] };
+  // How somebody proved themselves elsewhere is not known, and RFC 8176 has no word for it.
+  const amr = methods.filter((method) => method !== 'upstream');
+  const login = { accountId: user.id, ...(amr.length === 0 ? {} : { amr }) };
   await desk.parts.provider.interactionFinished(visit.req, visit.res, { login }, { mergeWithLastSubmission: false });
 }
 

@@ -24,6 +24,8 @@ export const PASSWORD = 'a quiet harbour at dawn';
 /** The authorization server with its real pages, stores and protocol, and an app that people come back to, for tests. */
 export interface SignInServer {
   readonly issuer: string;
+  /** Where it listens, whatever the issuer says. */
+  readonly port: number;
   readonly records: Records;
   readonly counters: Counters;
   readonly server: AuthorizationServer;
@@ -91,6 +93,7 @@ export async function startSignInServer(options: SignInServerOptions = {}): Prom
 
   return Object.assign(facts, {
     issuer,
+    port: portOf(http),
     records,
     counters,
     server,
