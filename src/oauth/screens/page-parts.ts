@@ -8,7 +8,7 @@ ${hiddenFields(prepared.fields)}${inside}
 </form>`;
 }
 
-export function hiddenFields(fields: PreparedForm['fields']): Html {
+function hiddenFields(fields: PreparedForm['fields']): Html {
   return html`${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">\n`)}`;
 }
 
