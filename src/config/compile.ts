@@ -107,7 +107,9 @@ function planOwnRoute(input: CompileInput, route: OwnRoute, secureListeners: Rea
   const upstream = app === undefined ? undefined : ownUpstream(app);
   // The apps make URLs of the host their clients know.
   const forward =
-    upstream === undefined ? undefined : { upstream: input.upstream(upstream), preserveHost: true, rewrite: undefined };
+    upstream === undefined
+      ? undefined
+      : { upstream: input.upstream(upstream), preserveHost: true, rewrite: undefined, seesGatewayCookies: true };
   const context = { api, route: name, exposure, secure, path, ...callerFacts(input.config, input.identity) };
   const compiled = routeOf(context, route.settings, route.own, forward);
   return withPlace(compiled, route, upstream, methods, path, { path, prefix, headers: [] });
@@ -144,6 +146,7 @@ function forwardPlan(input: CompileInput, api: ApiConfig, upstreamName: string):
     upstream: input.upstream(upstreamName),
     preserveHost: input.config.upstreams[upstreamName]?.preserveHost ?? false,
     rewrite: api.rewrite === undefined ? undefined : rewriteOf(api.path, api.rewrite),
+    seesGatewayCookies: false,
   };
 }
 

@@ -20,7 +20,7 @@ export const loginSchema = z.strictObject({
     .describe(
       'Below it: login, callback, logout, session and backchannel-logout, on every host of the APIs that use it.',
     ),
-  idle: durationOption().prefault('30m').describe('A session ends when it was not used for so long.'),
+  idle: durationOption({ min: 300_000 }).prefault('30m').describe('A session ends when it was not used for so long.'),
   lifetime: durationOption().prefault('12h').describe('A session ends after this time, whatever its use.'),
   ca: certificatesOption().optional().describe('Roots to verify the provider against, instead of the public ones.'),
 });

@@ -17,6 +17,7 @@ export interface ForwardPlan {
   readonly upstream: Upstream;
   readonly preserveHost: boolean;
   readonly rewrite: HeadPlan['rewrite'];
+  readonly seesGatewayCookies: boolean;
 }
 
 /**
@@ -109,10 +110,14 @@ function transact(
 
     exchange.onAbort = () => connection.destroy(new Error('the client went away'));
     const host = plan.preserveHost ? undefined : pool.address.authority;
-    connection.begin(transaction, requestHead(exchange, { host, rewrite: plan.rewrite }), {
-      toHead: exchange.method === 'HEAD',
-      upgrade: exchange.upgrade !== undefined,
-    });
+    connection.begin(
+      transaction,
+      requestHead(exchange, { host, rewrite: plan.rewrite, seesGatewayCookies: plan.seesGatewayCookies }),
+      {
+        toHead: exchange.method === 'HEAD',
+        upgrade: exchange.upgrade !== undefined,
+      },
+    );
     pump = pumpBody(exchange, connection, {
       onTooLarge() {
         resolve(new Problem('body-too-large'));

@@ -1,4 +1,6 @@
 import type { Exchange } from '../exchange.ts';
+import { GATEWAY_COOKIE_PREFIX } from '../identity/session-cookie.ts';
+import { withoutGatewayCookies } from '../identity/session-cookie-field.ts';
 import { fieldSet, forwardingFieldNames, isHopByHop, nominatedFields } from '../lib/http-fields.ts';
 import { traceparentFor } from '../observe/trace-context.ts';
 
@@ -8,6 +10,8 @@ export interface HeadPlan {
   readonly host: string | undefined;
   /** Replaces the first `length` characters of the path. */
   readonly rewrite: { readonly length: number; readonly prefix: string } | undefined;
+  /** The gateway's own apps read its cookies; for everyone else they do not exist. */
+  readonly seesGatewayCookies: boolean;
 }
 
 /**
@@ -26,12 +30,23 @@ export function requestHead(exchange: Exchange, plan: HeadPlan): string {
     if (nominated.length > 0 && nominated.includes(name.toLowerCase())) continue;
     if (remove.length > 0 && remove.includes(name.toLowerCase())) continue;
     if (set.raw.length > 0 && set.has(name.toLowerCase())) continue;
-    head += `${name}: ${raw[at + 1]}\r\n`;
+    const value = raw[at + 1] as string; // the list has pairs
+    head += plan.seesGatewayCookies || !holdsGatewayCookie(name, value) ? `${name}: ${value}\r\n` : cookieField(value);
   }
 
   head += forwardingFields(exchange);
   for (let at = 0; at < set.raw.length; at += 2) head += `${set.raw[at]}: ${set.raw[at + 1]}\r\n`;
   return `${head}${framing(exchange)}\r\n`;
+}
+
+/** An upstream that saw the cookie of a session could use it everywhere that session opens. */
+function holdsGatewayCookie(name: string, value: string): boolean {
+  return name.length === 6 && value.includes(GATEWAY_COOKIE_PREFIX) && name.toLowerCase() === 'cookie';
+}
+
+function cookieField(value: string): string {
+  const rest = withoutGatewayCookies([value]) ?? value;
+  return rest === '' ? '' : `Cookie: ${rest}\r\n`;
 }
 
 /** Fields a client sends that end here; the gateway writes its own. Via is extended rather than replaced. */

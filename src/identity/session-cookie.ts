@@ -80,11 +80,11 @@ export function sessionName(id: string): string {
 
 /** `__Host-` makes browsers take the cookie over TLS only, for this very host and all its paths (RFC 6265bis §4.1.3.2). */
 export function sessionCookieName(login: string): string {
-  return `${GATEWAY_COOKIE_PREFIX}${login}`;
+  return `${GATEWAY_COOKIE_PREFIX}-${login}`;
 }
 
 /** How the names of all cookies begin that are the gateway's own and none of an upstream's business. */
-export const GATEWAY_COOKIE_PREFIX = '__Host-sallyport-';
+export const GATEWAY_COOKIE_PREFIX = '__Host-sallyport';
 
 /** Attributes of all the gateway's cookies. Lax: a link from another site finds people signed in, a form of another site does not. */
 export const COOKIE_ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax';

@@ -41,6 +41,8 @@ export function providerConfiguration(parts: ConfigurationParts): Configuration 
       auth_time: null,
       iss: null,
     },
+    // An access token for an API does not open userinfo: what a client was granted of the person is in the ID token too.
+    conformIdTokenClaims: false,
     responseTypes: ['code'],
     clientAuthMethods: [...clientAuthMethods],
     clientDefaults: { id_token_signed_response_alg: parts.signing.algorithms[0] },

@@ -1,4 +1,4 @@
-import { alternativesOf } from '../config/own-routes.ts';
+import { alternativesOf, loginsOf } from '../config/own-routes.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { DirectorySettings } from '../identity/issuer-directory.ts';
 import { defaultIssuerSettings } from '../identity/issuer-settings.ts';
@@ -44,7 +44,14 @@ export function loginSettingsOf(config: GatewayConfig): readonly LoginSettings[]
     issuer: login.issuer ?? config.authorizationServer?.issuer ?? '',
     resource: login.resource,
     ca: login.ca,
+    hosts: hostsOf(config, name),
   }));
+}
+
+/** Where a login answers: on the hosts of the APIs that use it; none means any. */
+function hostsOf(config: GatewayConfig, login: string): readonly string[] {
+  const using = config.apis.filter((api) => loginsOf(api).includes(login));
+  return using.some(({ hosts }) => hosts.length === 0) ? [] : [...new Set(using.flatMap(({ hosts }) => hosts))];
 }
 
 interface OauthAlternative {

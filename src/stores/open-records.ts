@@ -1,4 +1,3 @@
-import { openPostgres } from './postgres/open.ts';
 import { apiKeys } from './records/api-keys.ts';
 import { artifacts } from './records/artifacts.ts';
 import { auditLog } from './records/audit-log.ts';
@@ -11,7 +10,6 @@ import { signingKeys } from './records/signing-keys.ts';
 import { readOrMakeSecrets, readSecrets } from './records/store-secrets.ts';
 import { users } from './records/users.ts';
 import type { Sealer } from './sealer.ts';
-import { openSqlite } from './sqlite/open.ts';
 import type { Records } from './stores.ts';
 
 /** Where records are kept. Plain values: the main thread hands them to its workers. */
@@ -62,6 +60,11 @@ export async function openRecords(
 }
 
 async function open(settings: RecordsSettings, readOnly: boolean): Promise<RecordsDatabase> {
-  if (settings.driver === 'sqlite') return await openSqlite(settings.file, { readOnly });
+  // Each thread loads the driver it uses, and no other.
+  if (settings.driver === 'sqlite') {
+    const { openSqlite } = await import('./sqlite/open.ts');
+    return await openSqlite(settings.file, { readOnly });
+  }
+  const { openPostgres } = await import('./postgres/open.ts');
   return await openPostgres(settings, { readOnly });
 }

@@ -394,7 +394,7 @@ function asking(query: string): Exchange {
 }
 
 function upstreamHead(exchange: Exchange): string {
-  return requestHead(exchange, { host: undefined, rewrite: undefined });
+  return requestHead(exchange, { host: undefined, rewrite: undefined, seesGatewayCookies: false });
 }
 
 function principalOf(outcome: AuthenticationOutcome | Promise<AuthenticationOutcome>): Principal {
