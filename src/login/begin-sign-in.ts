@@ -6,9 +6,9 @@ import {
   randomPKCECodeVerifier,
   randomState,
 } from 'openid-client';
+import { localPath } from '../lib/local-path.ts';
 import { type Answer, deny, redirect } from './answer.ts';
 import type { AppRequest } from './app-request.ts';
-import { localPath } from './local-path.ts';
 import { type LoginSettings, pathOf } from './login-settings.ts';
 import type { LoginParts } from './parts.ts';
 import type { Provider } from './provider.ts';

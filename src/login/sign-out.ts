@@ -1,10 +1,10 @@
 import { buildEndSessionUrl, type Configuration, tokenRevocation } from 'openid-client';
 import { clearedCookie, sessionCookieName, sessionName } from '../identity/session-cookie.ts';
+import { localPath } from '../lib/local-path.ts';
 import type { Session } from '../stores/stores.ts';
 import { type Answer, deny, page, redirect } from './answer.ts';
 import type { AppRequest } from './app-request.ts';
 import { csrfToken, currentSession, isOwnForm } from './current-session.ts';
-import { localPath } from './local-path.ts';
 import { type LoginSettings, pathOf } from './login-settings.ts';
 import type { LoginParts } from './parts.ts';
 import type { Provider } from './provider.ts';

@@ -24,17 +24,17 @@ export interface OwnServerParts extends Foundations {
 export async function openOwnServer(parts: OwnServerParts): Promise<AuthorizationServer> {
   const { config, settings, records, counters, sealer, report, fault } = parts;
   const roots = [settings.ca, parts.devCa].filter((pem) => pem !== undefined);
-  const upstream = settings.accounts === 'local' ? undefined : settings.accounts.upstream;
-  return createAuthorizationServer({
+  const provider =
+    settings.accounts === 'local'
+      ? undefined
+      : createUpstreamProvider({ ...settings.accounts.upstream, ca: settings.accounts.upstream.ca });
+  const server = await createAuthorizationServer({
     issuer: settings.issuer,
     records,
     counters,
     accounts: createAccounts(records),
     screens: createScreens(createLook({ title: settings.title, issuer: settings.issuer })),
-    createInteractions: createInteractions({
-      title: settings.title,
-      upstream: upstream === undefined ? undefined : createUpstreamProvider({ ...upstream, ca: upstream.ca }),
-    }),
+    createInteractions: createInteractions({ title: settings.title, upstream: provider }),
     scopes: settings.scopes,
     resources: resourcesOf(config),
     lifetimes: {
@@ -52,6 +52,13 @@ export async function openOwnServer(parts: OwnServerParts): Promise<Authorizatio
     report,
     fault,
   });
+  return {
+    ...server,
+    async close() {
+      await server.close();
+      await provider?.close();
+    },
+  };
 }
 
 function featuresOf({ registration, clientIdMetadata }: AuthorizationServerConfig): Partial<Features> {

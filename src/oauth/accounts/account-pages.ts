@@ -1,3 +1,4 @@
+import { localPath } from '../../lib/local-path.ts';
 import type { User } from '../../stores/stores.ts';
 import { messageScreen } from '../screens/failure.ts';
 import { accountActions, doneMessages, signedOut } from './account-actions.ts';
@@ -5,7 +6,6 @@ import { type AccountSession, beginAccountSession, endAccountSession, findAccoun
 import { accountScope, accountView } from './account-view.ts';
 import { type Desk, userEvent } from './desk.ts';
 import { rememberBrowser } from './known-browser.ts';
-import { localPath } from './local-path.ts';
 import { refuseForm } from './refuse-form.ts';
 import { firstPage } from './sign-in-pages.ts';
 import type { SignInPlace } from './sign-in-place.ts';
