@@ -146,8 +146,23 @@ export class CertificateStore {
 }
 
 /** Session ticket keys (RFC 5077): one set for all workers, so that a session can be resumed on any of them. */
-export function newTicketKeys(): Uint8Array {
-  return randomBytes(48);
+export class TicketKeys {
+  readonly #life: number;
+  #keys = randomBytes(48);
+  #madeAt = Date.now();
+
+  /** Keys are made anew when they are asked for after this time, in milliseconds. */
+  constructor(life: number) {
+    this.#life = life;
+  }
+
+  current(): Uint8Array {
+    if (Date.now() - this.#madeAt >= this.#life) {
+      this.#keys = randomBytes(48);
+      this.#madeAt = Date.now();
+    }
+    return this.#keys;
+  }
 }
 
 function hostsOf(config: GatewayConfig, listener: ListenerConfig): string[] {

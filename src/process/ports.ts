@@ -1,9 +1,24 @@
 import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import type { GatewayConfig, ListenerConfig } from '../config/schema.ts';
 import { formatSocketAddress } from '../lib/network-address.ts';
 
 /** Whether several threads can bind one port (SO_REUSEPORT with balancing: Linux). Elsewhere there is one worker. */
 export const canSharePorts = process.platform === 'linux';
+
+/** How many workers a configuration asks for: one for each core, and one alone where they cannot share the ports. */
+export function workerCount(configured: GatewayConfig['workers']): number {
+  if (!canSharePorts) return 1;
+  return configured === 'auto' ? availableParallelism() : configured;
+}
+
+/** Each listener on a line, with the port it got. */
+export function describeListeners({ listeners }: GatewayConfig, ports: ReadonlyMap<string, number>): string[] {
+  return listeners.map(
+    ({ name, address, tls }) =>
+      `${name} ${tls === 'none' ? 'http' : 'https'}://${address.host}:${ports.get(name) ?? address.port}`,
+  );
+}
 
 /**
  * Gives listeners that ask for port 0 a number that all workers can share, and keeps it over reloads. Rejects where an address

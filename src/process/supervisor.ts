@@ -1,18 +1,18 @@
-import { availableParallelism } from 'node:os';
 import { renderFaults } from '../config/faults.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createControlMetrics } from '../observe/control-metrics.ts';
 import { createLog, type Log } from '../observe/log.ts';
-import { CertificateStore, newTicketKeys } from './certificate-store.ts';
+import { CertificateStore, TicketKeys } from './certificate-store.ts';
 import { ConfigRefused, refuseFixedChanges } from './config-refused.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
 import { IdentityApps } from './identity-apps.ts';
 import { IdentityPlane } from './identity-plane.ts';
 import type { Blueprint, Materials } from './messages.ts';
-import { type OwnAppServer, pagesApp, serveOwnApps } from './own-apps.ts';
-import { canSharePorts, fixPorts } from './ports.ts';
+import { type OwnAppServer, serveOwnApps } from './own-apps.ts';
+import { ownPages } from './own-pages.ts';
+import { describeListeners, fixPorts, workerCount } from './ports.ts';
 import { storeFacts } from './store-facts.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -61,8 +61,7 @@ class Supervisor implements RunningGateway {
   readonly #startedAt = new Date();
   #state: State | undefined;
   #generation = 0;
-  #ticketKeys = newTicketKeys();
-  #ticketKeysAt = Date.now();
+  readonly #ticketKeys = new TicketKeys(RENEWAL_MS);
   #renewal: NodeJS.Timeout | undefined;
   /** Reloads happen one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -113,12 +112,11 @@ class Supervisor implements RunningGateway {
         pid: process.pid,
         version: this.#options.version,
         workers: this.#running().pool.size,
-        listeners: describeListeners(this.#running()),
+        listeners: describeListeners(this.config, this.ports),
       },
       'the gateway is ready',
     );
-    for (const { path, line, message, hint } of loaded.warnings)
-      log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
+    tellWeakSpots(log, loaded);
   }
 
   /** Opens the stores, the gateway's own apps and the workers, each on top of the one before. */
@@ -151,19 +149,12 @@ class Supervisor implements RunningGateway {
     try {
       apps = await serveOwnApps({
         ...identity.handlers,
-        pages: pagesApp({
-          '/healthz': () => ({ status: 200, contentType: 'text/plain', body: 'ok\n' }),
-          '/readyz': () => this.#readiness(),
-          '/metrics': async () => ({
-            status: 200,
-            contentType: 'text/plain; version=0.0.4',
-            body: await metrics.aggregate(await pool.metrics()),
-          }),
-          '/.well-known/jwks.json': () => ({
-            status: 200,
-            contentType: 'application/jwk-set+json',
-            body: JSON.stringify(plane.identityKeys.published()),
-          }),
+        pages: ownPages({
+          metrics,
+          workers: pool,
+          identityKeys: plane.identityKeys,
+          isStopping: () => this.#stopped !== undefined,
+          generation: () => this.#generation,
         }),
       });
       const state = { ...base, loaded: { ...loaded, config }, ports, apps, pool, plane, identity };
@@ -210,8 +201,7 @@ class Supervisor implements RunningGateway {
       metrics.reloads.inc({ result: 'applied' });
       metrics.generation.set(this.#generation);
       log.info({ generation: this.#generation }, 'a new configuration is in force');
-      for (const { path, line, message, hint } of loaded.warnings)
-        log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
+      tellWeakSpots(log, loaded);
       return { ok: true, generation: this.#generation, faults: [] };
     } catch (error) {
       const faults = error instanceof ConfigRefused ? error.faults : [messageOf(error)];
@@ -236,10 +226,6 @@ class Supervisor implements RunningGateway {
     apps: OwnAppServer,
   ): Promise<Blueprint<GatewayConfig>> {
     const materials: Materials = await certificates.materials(config);
-    if (Date.now() - this.#ticketKeysAt >= RENEWAL_MS) {
-      this.#ticketKeys = newTicketKeys();
-      this.#ticketKeysAt = Date.now();
-    }
     this.#generation += 1;
     return {
       generation: this.#generation,
@@ -249,7 +235,7 @@ class Supervisor implements RunningGateway {
       materials,
       files: Object.fromEntries(loaded.contents),
       challenges: certificates.challenges(),
-      ticketKeys: this.#ticketKeys,
+      ticketKeys: this.#ticketKeys.current(),
       appSockets: apps.sockets,
     };
   }
@@ -259,16 +245,6 @@ class Supervisor implements RunningGateway {
     metrics.certificateExpiry.reset();
     for (const [listener, notAfter] of certificates.expiries)
       metrics.certificateExpiry.set({ name: listener }, notAfter.getTime() / 1000);
-  }
-
-  #readiness() {
-    const { pool } = this.#running();
-    const ready = this.#stopped === undefined && pool.serving > 0;
-    return {
-      status: ready ? 200 : 503,
-      contentType: 'application/json',
-      body: `${JSON.stringify({ ready, workers: { configured: pool.size, serving: pool.serving }, generation: this.#generation })}\n`,
-    };
   }
 
   #status(): GatewayStatus {
@@ -314,16 +290,9 @@ interface State {
   readonly pool: WorkerPool<GatewayConfig>;
 }
 
-function workerCount(configured: GatewayConfig['workers']): number {
-  if (!canSharePorts) return 1;
-  return configured === 'auto' ? availableParallelism() : configured;
-}
-
-function describeListeners({ loaded, ports }: State): string[] {
-  return loaded.config.listeners.map(
-    ({ name, address, tls }) =>
-      `${name} ${tls === 'none' ? 'http' : 'https'}://${address.host}:${ports.get(name) ?? address.port}`,
-  );
+function tellWeakSpots(log: Log, { warnings }: Loaded): void {
+  for (const { path, line, message, hint } of warnings)
+    log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
 }
 
 function messageOf(error: unknown): string {

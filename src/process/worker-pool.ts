@@ -11,6 +11,7 @@ import type {
   ToWorker,
   WorkerFacts,
 } from './messages.ts';
+import { answerQuestion } from './worker-questions.ts';
 
 export interface PoolEvents {
   /** A new worker is there and serves nothing yet: what it is told here comes before everything else. */
@@ -278,22 +279,9 @@ export class WorkerPool<Config> {
     });
   }
 
-  async #answer(slot: Slot<Config>, thread: Worker, message: QuestionMessage): Promise<void> {
-    let reply: ToWorker<Config>;
-    try {
-      const answer = await this.#options.onQuestion(message);
-      reply = { type: 'answer', id: message.id, answer, refusal: undefined };
-    } catch (error) {
-      const refusal = error instanceof Error ? error.message : String(error);
-      reply = { type: 'answer', id: message.id, answer: undefined, refusal };
-    }
-    // Another worker in its place has asked other questions under the same ids.
-    if (slot.thread === thread) thread.postMessage(reply);
-  }
-
   #answered(slot: Slot<Config>, thread: Worker, message: FromWorker): void {
     if (message.type === 'report') return this.#options.onReport(message.report);
-    if (message.type === 'question') return void this.#answer(slot, thread, message);
+    if (message.type === 'question') return void answerQuestion(thread, message, this.#options.onQuestion);
     for (const pending of slot.pending) {
       if (pending.matches(message)) {
         pending.resolve(message);
