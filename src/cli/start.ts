@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { ConfigRefused } from '../process/config-refused.ts';
 import { AlreadyRunning } from '../process/control-socket.ts';
-import { type RunningGateway, startSupervisor } from '../process/supervisor.ts';
+import type { RunningGateway } from '../process/supervisor.ts';
 import { type CommonOptions, type ExitCode, exitCodes, type ProgramFacts } from './output.ts';
 
 /** Runs the gateway until SIGTERM or SIGINT; SIGHUP loads the file again. A second SIGINT does not wait for requests in flight. */
@@ -12,6 +12,8 @@ export async function start(
   const { err } = facts.terminal;
   let gateway: RunningGateway;
   try {
+    // The other commands do without half of the program.
+    const { startSupervisor } = await import('../process/supervisor.ts');
     gateway = await startSupervisor({
       configPath: resolve(options.config),
       dev: options.dev,
