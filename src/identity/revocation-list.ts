@@ -1,4 +1,4 @@
-import type { AuditRecord } from '../stores/audit.ts';
+import type { AuditRecord, AuditType } from '../stores/audit.ts';
 import type { Revocations, TokenFacts } from './services.ts';
 
 /** How much is remembered, and for how long. */
@@ -80,6 +80,16 @@ export class RevocationList implements Revocations {
     this.#entries.clear();
   }
 }
+
+/** Types of the records that may take tokens back. */
+export const revokingTypes = [
+  'token.revoked',
+  'grant.revoked',
+  'client.updated',
+  'client.removed',
+  'user.updated',
+  'user.removed',
+] as const satisfies readonly AuditType[];
 
 function revokes({ type, detail }: AuditRecord): boolean {
   switch (type) {

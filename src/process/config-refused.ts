@@ -10,12 +10,20 @@ export class ConfigRefused extends Error {
   }
 }
 
+/** What to tell of a configuration that could not be put into force, whatever stopped it. */
+export function faultsOf(error: unknown): readonly string[] {
+  if (error instanceof ConfigRefused) return error.faults;
+  return [error instanceof Error ? error.message : String(error)];
+}
+
 /** What a running process cannot change; saying so beats pretending. */
 export function refuseFixedChanges(before: GatewayConfig, after: GatewayConfig): void {
   if (before.dataDir !== after.dataDir)
     throw new ConfigRefused([
       `dataDir: it cannot change while the gateway runs (it is ${before.dataDir}); restart to use ${after.dataDir}`,
     ]);
+  if (JSON.stringify(before.stores) !== JSON.stringify(after.stores))
+    throw new ConfigRefused(['stores: they cannot change while the gateway runs; restart to use the new ones']);
   if (before.workers !== after.workers)
     throw new ConfigRefused([
       `workers: their number cannot change while the gateway runs (it is ${before.workers}); restart to use ${after.workers}`,

@@ -12,7 +12,6 @@ import { declare } from './declared.ts';
 import type { IdentityPlane } from './identity-plane.ts';
 import { issuerSettingsOf, loginSettingsOf } from './identity-settings.ts';
 import type { QuestionMessage } from './messages.ts';
-import type { OwnServerParts } from './own-authorization-server.ts';
 import { ownFetch } from './own-fetch.ts';
 
 export interface IdentityAppsOptions {
@@ -38,6 +37,7 @@ export class IdentityApps {
   #server: AuthorizationServer | undefined;
   #login: LoginApp | undefined;
   #ownFetch: ReturnType<typeof ownFetch> | undefined;
+  #declaring: NodeJS.Timeout | undefined;
 
   constructor(plane: IdentityPlane, options: IdentityAppsOptions) {
     this.#plane = plane;
@@ -66,31 +66,28 @@ export class IdentityApps {
     });
   }
 
-  /** Puts the callers of a configuration into force. `ownSocket` is where the authorization server answers. */
-  async apply(config: GatewayConfig, ownSocket: string): Promise<void> {
-    const { foundations } = this.#plane;
-    const faults = await declare(foundations.records, config);
-    for (const fault of faults)
-      this.#options.log.error({ fault }, 'a declaration of the configuration is not in force');
+  /**
+   * Makes the apps of a configuration, has the workers take it up, and puts the apps into force. Where either cannot be, such as
+   * with StoreUnavailable, it rejects and those before stay. `ownSocket` is where the authorization server answers.
+   */
+  async apply(config: GatewayConfig, ownSocket: string, putIntoForce: () => Promise<void>): Promise<void> {
+    const server = await this.#makeServer(config);
+    try {
+      await putIntoForce();
+    } catch (error) {
+      await server?.close();
+      throw error;
+    }
     const before = this.#server;
-    const settings = config.authorizationServer;
-    const report = (event: AuditEvent) => this.#plane.audit(event);
-    const fault = (error: unknown) =>
-      this.#options.log.error({ err: error }, 'the authorization server met an unexpected condition');
-    this.#server =
-      settings === undefined
-        ? undefined
-        : await openServer({ ...foundations, config, settings, report, fault, devCa: this.#options.devCa() });
     this.#config = config;
+    this.#server = server;
+    const issuer = config.authorizationServer?.issuer;
     this.#plane.applyIssuers({
       issuers: issuerSettingsOf(config),
-      own:
-        settings === undefined || this.#server === undefined
-          ? undefined
-          : { issuer: settings.issuer, jwks: this.#server.jwks() },
+      own: issuer === undefined || server === undefined ? undefined : { issuer, jwks: server.jwks() },
     });
     await this.#applyLogins(config, ownSocket);
-    this.#plane.nudge();
+    await this.#declare(config);
     await before?.close();
   }
 
@@ -132,9 +129,39 @@ export class IdentityApps {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#declaring);
     this.audit('gateway.stopped', {});
     await Promise.allSettled([this.#login?.close(), this.#server?.close(), this.#ownFetch?.close()]);
     await this.#plane.close();
+  }
+
+  async #makeServer(config: GatewayConfig): Promise<AuthorizationServer | undefined> {
+    const settings = config.authorizationServer;
+    if (settings === undefined) return undefined;
+    // Its libraries take half a second to load: a gateway without a server starts without them.
+    const { openOwnServer } = await import('./own-authorization-server.ts');
+    return openOwnServer({
+      ...this.#plane.foundations,
+      config,
+      settings,
+      report: (event) => this.#plane.audit(event),
+      fault: (err) => this.#options.log.error({ err }, 'the authorization server met an unexpected condition'),
+      devCa: this.#options.devCa(),
+    });
+  }
+
+  /** What the file declares is written into the records. While they are away it is tried again, unless the file has changed since. */
+  async #declare(config: GatewayConfig): Promise<void> {
+    clearTimeout(this.#declaring);
+    try {
+      const faults = await declare(this.#plane.foundations.records, config);
+      for (const fault of faults)
+        this.#options.log.error({ fault }, 'a declaration of the configuration is not in force');
+      this.#plane.nudge();
+    } catch (err) {
+      this.#options.log.error({ err }, 'the declarations of the configuration are not in force yet');
+      this.#declaring = setTimeout(() => void this.#declare(config), DECLARE_AGAIN_MS).unref();
+    }
   }
 
   async #applyLogins(config: GatewayConfig, ownSocket: string): Promise<void> {
@@ -173,11 +200,7 @@ export class IdentityApps {
   }
 }
 
-/** The server's libraries take half a second to load: a gateway without one starts without them. */
-async function openServer(parts: OwnServerParts): Promise<AuthorizationServer> {
-  const { openOwnServer } = await import('./own-authorization-server.ts');
-  return openOwnServer(parts);
-}
+const DECLARE_AGAIN_MS = 5_000;
 
 /** Where the configuration asks for no such app nothing is published that leads here; a request on its way during a reload may still come. */
 function nothingHere(_request: IncomingMessage, response: ServerResponse): void {

@@ -5,7 +5,6 @@ import { type DirectorySettings, IssuerDirectory } from '../identity/issuer-dire
 import { KeyWatch } from '../identity/key-watch.ts';
 import type { ReportBatch } from '../identity/report-batch.ts';
 import { createSigningKeys, type SigningKeys } from '../identity/signing-keys.ts';
-import { LONGEST_TOKEN_MS } from '../identity/token-lifetime.ts';
 import type { Log } from '../observe/log.ts';
 import { type AuditEvent, type AuditRecord, auditTypes } from '../stores/audit.ts';
 import { openCounters } from '../stores/open-counters.ts';
@@ -65,8 +64,6 @@ export class IdentityPlane {
   readonly #onChange = new Set<(records: readonly AuditRecord[]) => void>();
   #feed: Feed | undefined;
   #tell: ((news: News) => void) | undefined;
-  /** The changes a new worker has to know: those that still end tokens. */
-  #standing: AuditRecord[] = [];
   #seq = 0;
   #failing = false;
 
@@ -78,7 +75,7 @@ export class IdentityPlane {
       const counters = await openCounters(facts.counters);
       const plane = new IdentityPlane(options, { records, counters, sealer });
       await plane.identityKeys.start();
-      await plane.#catchUp();
+      plane.#seq = (await records.audit.head()).seq;
       return plane;
     } catch (error) {
       await records.close();
@@ -136,9 +133,8 @@ export class IdentityPlane {
     });
   }
 
-  /** Everything a new worker has to know before it serves. */
+  /** What a new worker has to know before it serves, and cannot read in the records itself. */
   greet(tell: (news: News) => void): void {
-    tell({ kind: 'changes', records: this.#standing, seq: this.#seq });
     for (const set of this.issuers.all()) tell({ kind: 'issuer-keys', set });
     tell(this.#identityKey());
   }
@@ -190,35 +186,14 @@ export class IdentityPlane {
     await Promise.allSettled([this.foundations.records.close(), this.foundations.counters.close()]);
   }
 
-  async #catchUp(): Promise<void> {
-    const { audit } = this.foundations.records;
-    this.#seq = await audit.seqBefore(Date.now() - LONGEST_TOKEN_MS);
-    for (;;) {
-      const records = await audit.after(this.#seq, 1000);
-      const last = records.at(-1);
-      if (last === undefined) return;
-      this.#seq = last.seq;
-      this.#keepStanding(records);
-    }
-  }
-
   #heard(records: readonly AuditRecord[]): void {
     this.#seq = records.at(-1)?.seq ?? this.#seq;
     const changes = records.filter(({ type }) => auditTypes[type].invalidates);
-    this.#keepStanding(changes);
     // Sent even where nothing is to be forgotten: a worker is as fresh as the last number it has heard.
     this.#tell?.({ kind: 'changes', records: changes, seq: this.#seq });
     for (const listener of this.#onChange) listener(records);
     if (changes.some(({ type, detail }) => type.startsWith('signing-key.') && detail?.['use'] === 'identity'))
       this.identityKeys.refresh().catch((error) => this.#storeFailed(error));
-  }
-
-  #keepStanding(records: readonly AuditRecord[]): void {
-    const begin = Date.now() - LONGEST_TOKEN_MS;
-    this.#standing = [
-      ...this.#standing.filter(({ at }) => at >= begin),
-      ...records.filter(({ type }) => auditTypes[type].invalidates),
-    ];
   }
 
   #identityKey(): News {

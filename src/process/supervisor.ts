@@ -4,7 +4,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { createControlMetrics } from '../observe/control-metrics.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { CertificateStore, TicketKeys } from './certificate-store.ts';
-import { ConfigRefused, refuseFixedChanges } from './config-refused.ts';
+import { ConfigRefused, faultsOf, refuseFixedChanges } from './config-refused.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
 import { IdentityApps } from './identity-apps.ts';
@@ -160,9 +160,10 @@ class Supervisor implements RunningGateway {
       const state = { ...base, loaded: { ...loaded, config }, ports, apps, pool, plane, identity };
       this.#state = state;
       const blueprint = await this.#blueprint(config, loaded, certificates, apps);
-      await identity.apply(config, apps.sockets.authorizationServer);
-      await pool.start(blueprint);
       plane.follow((news) => pool.tell(news));
+      // The apps are there before the first request can be.
+      await identity.apply(config, apps.sockets.authorizationServer, async () => {});
+      await pool.start(blueprint);
       await certificates.follow(config);
       await identity.started();
     } catch (error) {
@@ -191,10 +192,11 @@ class Supervisor implements RunningGateway {
       const loaded = await this.#load();
       refuseFixedChanges(before.config, loaded.config);
       const fixed = await fixPorts(loaded.config, { config: before.config, ports });
-      await pool.apply(await this.#blueprint(fixed.config, loaded, certificates, apps));
+      await identity.apply(fixed.config, apps.sockets.authorizationServer, async () =>
+        pool.apply(await this.#blueprint(fixed.config, loaded, certificates, apps)),
+      );
       this.#state = { ...this.#running(), loaded: { ...loaded, config: fixed.config }, ports: fixed.ports };
       await certificates.follow(fixed.config);
-      await identity.apply(fixed.config, apps.sockets.authorizationServer);
       this.#noteExpiries();
       await this.#watch.follow(loaded.files, readAt);
       identity.audit('config.applied', { generation: this.#generation });
@@ -204,7 +206,7 @@ class Supervisor implements RunningGateway {
       tellWeakSpots(log, loaded);
       return { ok: true, generation: this.#generation, faults: [] };
     } catch (error) {
-      const faults = error instanceof ConfigRefused ? error.faults : [messageOf(error)];
+      const faults = faultsOf(error);
       identity.audit('config.refused', { faults: faults.length });
       metrics.reloads.inc({ result: 'refused' });
       log.error({ faults }, 'the new configuration was refused; the one before stays in force');
@@ -293,8 +295,4 @@ interface State {
 function tellWeakSpots(log: Log, { warnings }: Loaded): void {
   for (const { path, line, message, hint } of warnings)
     log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

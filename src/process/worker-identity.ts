@@ -4,11 +4,12 @@ import { createIssuers } from '../identity/issuer-view.ts';
 import { createKeyFinder } from '../identity/key-finder.ts';
 import { KeyUses } from '../identity/key-uses.ts';
 import { ReportCollector } from '../identity/report-batch.ts';
-import { RevocationList } from '../identity/revocation-list.ts';
+import { RevocationList, revokingTypes } from '../identity/revocation-list.ts';
 import type { IdentityServices } from '../identity/services.ts';
 import { createSessionCookies, deriveCookieKey } from '../identity/session-cookie.ts';
 import { createSessionFinder } from '../identity/session-finder.ts';
 import { LONGEST_TOKEN_MS } from '../identity/token-lifetime.ts';
+import type { AuditLog } from '../stores/audit.ts';
 import { openCounters } from '../stores/open-counters.ts';
 import { openRecords } from '../stores/open-records.ts';
 import { createSealer } from '../stores/sealer.ts';
@@ -31,6 +32,24 @@ const KEY_CAPACITY = 50_000;
 const SESSION_BYTES = 32 * 2 ** 20;
 const SWEEP_MS = 60_000;
 
+/**
+ * What was revoked while this worker was not there, as far as tokens that may still live are concerned. Changes that are
+ * made meanwhile wait at its port. Resolves with the number of the log up to which all is known.
+ */
+async function catchUp(audit: AuditLog, revocations: RevocationList): Promise<number> {
+  const { seq: upTo } = await audit.head();
+  let seq = await audit.seqBefore(Date.now() - LONGEST_TOKEN_MS);
+  for (;;) {
+    const records = await audit.after(seq, BACKLOG_PAGE, revokingTypes);
+    revocations.note(records);
+    const last = records.at(-1);
+    if (last === undefined || records.length < BACKLOG_PAGE) return upTo;
+    seq = last.seq;
+  }
+}
+
+const BACKLOG_PAGE = 1_000;
+
 export async function openWorkerIdentity(
   facts: StoreFacts,
   tell: (message: FromWorker) => void,
@@ -41,6 +60,7 @@ export async function openWorkerIdentity(
   const counters = await openCounters(facts.counters);
   const link = new WorkerLink(tell);
   const revocations = new RevocationList({ longestTokenLifetime: LONGEST_TOKEN_MS });
+  freshness.takeIn(await catchUp(records.audit, revocations));
   const issuers = createIssuers(link);
   const keys = createKeyFinder({ records, freshness, capacity: KEY_CAPACITY });
   const sessions = createSessionFinder({

@@ -27,10 +27,10 @@ export interface AuditLog {
   /** Appends events that go with no other change. */
   append(events: readonly AuditEvent[]): Promise<void>;
   /**
-   * Records after a sequence number, oldest first. Sequence numbers are given under the lock of the chain, so who has read
+   * Records after a sequence number, oldest first; of these types alone, where some are named. Sequence numbers are given under the lock of the chain, so who has read
    * up to one never misses a smaller one: this is how processes hear of each other's changes.
    */
-  after(seq: number, limit: number): Promise<readonly AuditRecord[]>;
+  after(seq: number, limit: number, types?: readonly AuditType[]): Promise<readonly AuditRecord[]>;
   /** The sequence number and hash of the newest record; 0 and the genesis hash for an empty log. */
   head(): Promise<{ readonly seq: number; readonly hash: string }>;
   /** The sequence number of the newest record before a time; 0 where there is none. */

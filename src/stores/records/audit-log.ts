@@ -48,8 +48,9 @@ export function auditLog(database: RecordsDatabase, secrets: StoreSecrets): Audi
     await change.updateTable('audit_head').set({ seq, at, hash, mac }).where('id', '=', 1).execute();
   };
 
-  const after = async (seq: number, limit: number): Promise<readonly AuditRecord[]> => {
-    const query = database.reader.selectFrom('audit_log').selectAll().where('seq', '>', seq);
+  const after: AuditLog['after'] = async (seq, limit, types) => {
+    const all = database.reader.selectFrom('audit_log').selectAll().where('seq', '>', seq);
+    const query = types === undefined ? all : all.where('type', 'in', types);
     return (await query.orderBy('seq').limit(limit).execute()).map(recordOf);
   };
 
