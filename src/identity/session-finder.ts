@@ -21,7 +21,7 @@ export interface CachedSessionFinder extends SessionFinder {
 }
 
 /**
- * Sessions by their id. What was read is used for a second and then read again, so that a session that ended elsewhere is
+ * Sessions by their id. What was read is used for less than a second and then read again, so that a session that ended elsewhere is
  * over here within a second, whether or not anybody tells: no feed has to be trusted. A feed makes it sooner. Its records name
  * sessions by a hash that only the store can make, so any change to a session empties the whole cache: that costs each
  * active session one indexed read, no more than the second does anyway.
@@ -116,7 +116,7 @@ function sizeOf(session: Session | undefined): number {
   return 512 + tokens.reduce((sum, token) => sum + (token?.length ?? 0), JSON.stringify(session.claims).length);
 }
 
-const TRUSTED_MS = 1_000;
+const TRUSTED_MS = 800;
 const TOUCH_EVERY_MS = 60_000;
 const MOST_TOUCHED = 100_000;
 const LARGEST_ENTRY = 256 * 1024;
