@@ -29,6 +29,8 @@ export interface Instance {
 export interface InstanceOptions {
   readonly connections: number;
   readonly tls: (Certificate & { readonly ca: string }) | undefined;
+  /** What every request to it carries. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Starts a peer and waits for its first right answer; ends it again where none comes. */
@@ -37,12 +39,12 @@ export async function startInstance(stage: Stage, peer: Peer, options: InstanceO
   const directory = await mkdtemp(join(stage.workDirectory, `${peer.name}-`));
   const port = await freePort();
   const upstreamPort = stage.upstream.port;
-  const { connections, tls } = options;
+  const { connections, tls, headers } = options;
   const launch = await peer.prepare({ directory, port, upstreamPort, tls, connections });
   const startedAt = performance.now();
   const running = stage.processes.start(launch, { core: stage.proxyCore, directory });
   try {
-    const question = { port, path: '/', ca: tls?.ca };
+    const question = { port, path: '/', ca: tls?.ca, headers };
     await waitForAnswer(running, { question, body: stage.upstream.body, signal: stage.signal });
   } catch (error) {
     await stage.processes.stop(running);
@@ -52,8 +54,12 @@ export async function startInstance(stage: Stage, peer: Peer, options: InstanceO
 }
 
 /** Throws where a peer answers out of its own head, or hides from the upstream whom it speaks for. */
-export async function verifyInstance(stage: Stage, instance: Instance, ca: string | undefined): Promise<void> {
-  const question: Question = { port: instance.port, path: '/', ca };
+export async function verifyInstance(
+  stage: Stage,
+  instance: Instance,
+  { ca, headers }: Pick<Question, 'ca' | 'headers'>,
+): Promise<void> {
+  const question: Question = { port: instance.port, path: '/', ca, headers };
   const before = await stage.upstream.counters();
   const asked = 5;
   for (let count = 0; count < asked; count++) {

@@ -41,7 +41,7 @@ async function measurePeer(stage: Stage, peer: Peer, options: TlsOptions): Promi
   const instance = await startInstance(stage, peer, options);
   const { pid } = instance.running;
   try {
-    await verifyInstance(stage, instance, tls.ca);
+    await verifyInstance(stage, instance, { ca: tls.ca });
     const bytesBefore = residentBytes(pid);
     return await withIdleConnections(
       stage,

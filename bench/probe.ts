@@ -7,6 +7,7 @@ export interface Question {
   readonly path: string;
   /** PEM of the certificate to trust; undefined asks in plain HTTP. */
   readonly ca: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface Answer {
@@ -16,8 +17,8 @@ export interface Answer {
 
 /** One request on a connection of its own to 127.0.0.1; rejects where there is no complete answer within two seconds. */
 export async function ask(question: Question): Promise<Answer> {
-  const { port, path, ca } = question;
-  const shared = { host: '127.0.0.1', port, path, agent: false, signal: AbortSignal.timeout(2_000) } as const;
+  const { port, path, ca, headers = {} } = question;
+  const shared = { host: '127.0.0.1', port, path, headers, agent: false, signal: AbortSignal.timeout(2_000) } as const;
   return new Promise((resolve, reject) => {
     const request = ca === undefined ? requestPlain(shared) : requestTls({ ...shared, ca, servername: 'localhost' });
     request.on('error', reject);

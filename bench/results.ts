@@ -9,6 +9,10 @@ export interface Results {
   readonly present: readonly { readonly title: string; readonly version: string }[];
   readonly absent: readonly { readonly title: string; readonly reason: string }[];
   readonly throughput: Rows<ThroughputRow>;
+  /** The same figures for the secured job: credentials that come again, and tokens never seen before. */
+  readonly secured: Rows<ThroughputRow>;
+  readonly securedFirstUse: Rows<ThroughputRow>;
+  readonly keys: Rows<KeysRow>;
   readonly memory: Rows<MemoryRow>;
   readonly startup: Rows<StartupRow>;
   readonly routes: Rows<RoutesRow>;
@@ -41,6 +45,19 @@ export interface ThroughputRow {
   readonly errors: number;
   /** What makes the row unfit for a comparison. */
   readonly unfit: string | undefined;
+}
+
+export interface KeysRow {
+  readonly store: string;
+  readonly keys: number;
+  /** Keys imported a second, through the same code as the admin API. */
+  readonly importedPerSecond: number;
+  /** Microseconds from the question to the answer, over random keys. */
+  readonly lookupUs: number;
+  /** Microseconds of CPU of this process for one look-up. */
+  readonly lookupCpuUs: number;
+  /** MiB a worker's cache of keys has grown to after every key was used once. */
+  readonly finderMiB: number;
 }
 
 export interface MemoryRow {

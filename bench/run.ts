@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Stage } from './instance.ts';
+import { measureKeys } from './keys-table.ts';
 import { readMachine } from './machine.ts';
 import { measureMemory } from './memory.ts';
 import { type Options, readOptions } from './options.ts';
@@ -11,6 +12,7 @@ import { Processes } from './processes.ts';
 import { renderReport } from './report.ts';
 import type { Results, Rows } from './results.ts';
 import { measureRoutes } from './routes-table.ts';
+import { measureSecured, type SecuredTables } from './secured/measure-secured.ts';
 import { setStage } from './stage.ts';
 import { measureStartup } from './startup.ts';
 import { withoutCheckoutPath } from './telling-lines.ts';
@@ -45,7 +47,17 @@ async function main(): Promise<number> {
     const results = await measureAll(options, workDirectory);
     if (stopped.signal.aborted) return 130;
     await publish(results);
-    return [results.throughput, results.memory, results.startup, results.routes].some(hasFailures) ? 1 : 0;
+    return [
+      results.throughput,
+      results.memory,
+      results.startup,
+      results.routes,
+      results.secured,
+      results.securedFirstUse,
+      results.keys,
+    ].some(hasFailures)
+      ? 1
+      : 0;
   } finally {
     await processes.stopAll();
     await rm(workDirectory, { recursive: true, force: true });
@@ -84,20 +96,46 @@ async function measureAll(options: Options, workDirectory: string): Promise<Resu
       return attempt(title, () => measure(stage));
     };
     const { quick, warmUpSeconds, roundSeconds, rounds, starts } = options;
+    const throughput = await table('plain proxy', (on) => measureThroughput(on, taking, options));
+    const secured = await tables(stage, options);
     return {
       measuredAt,
       options: { quick, warmUpSeconds, roundSeconds, rounds, starts },
       machine,
       present,
       absent,
-      throughput: await table('plain proxy', (on) => measureThroughput(on, taking, options)),
+      throughput,
+      secured: secured.known,
+      securedFirstUse: secured.firstUse,
       memory: await table('idle TLS connections', (on) => measureMemory(on, taking, options)),
       startup: await table('start-up', (on) => measureStartup(on, taking, options)),
       routes: await attempt('routes', () => measureRoutes(workDirectory, signal)),
+      keys: await attempt('keys', () => measureKeys(workDirectory, { quick, signal })),
     };
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The two tables of the secured job share their peers' set-up, and one failure takes both. */
+async function tables(stage: Stage | string, options: Options): Promise<SecuredTables> {
+  if (typeof stage === 'string') return { known: none(stage), firstUse: none(stage) };
+  if (stopped.signal.aborted) return { known: none('stopped'), firstUse: none('stopped') };
+  console.error('measuring: the secured job');
+  try {
+    const both = await measureSecured(stage, options.only, options);
+    for (const failure of [...both.known.failures, ...both.firstUse.failures])
+      console.error(`failed: ${failure.peer}: ${failure.reason}`);
+    return both;
+  } catch (error) {
+    const failed = { rows: [], failures: [{ peer: 'the secured job', reason: String(error) }], skipped: undefined };
+    console.error(`failed: ${failed.failures[0]?.reason}`);
+    return { known: failed, firstUse: failed };
+  }
+}
+
+function none(why: string): Rows<never> {
+  return { rows: [], failures: [], skipped: why };
 }
 
 /** A table that cannot be made must not take the others with it. */

@@ -14,6 +14,22 @@ import { parseWrkReport, type WrkReport } from './wrk-report.ts';
 
 export const LOAD_CONNECTIONS = 64;
 
+/** What the clients of a table do, other than ask. */
+export interface Scenario<P extends Peer> {
+  /** What a request to this peer carries, for the looks before the rounds. */
+  headersOf(peer: P): Readonly<Record<string, string>> | undefined;
+  /** The script of wrk that makes the requests of a round; undefined for the plain ones. */
+  scriptOf(instance: Instance & { readonly peer: P }): Promise<string | undefined>;
+  /** Throws where a peer does not do the work of the table. */
+  check(instance: Instance & { readonly peer: P }): Promise<void>;
+}
+
+const PLAIN: Scenario<Peer> = {
+  headersOf: () => undefined,
+  scriptOf: async () => undefined,
+  check: async () => {},
+};
+
 /** What one peer did in one round. */
 interface Round extends WrkReport {
   readonly cpuMicrosecondsPerRequest: number;
@@ -25,32 +41,36 @@ interface Round extends WrkReport {
 }
 
 /**
- * Table 1. All peers run at once, idle but for the one under load; the rounds go A B C A B C, so that
+ * The tables of the plain proxy and of the secured job. All peers run at once, idle but for the one under load; the rounds go A B C A B C, so that
  * a slow minute of the machine hits all alike, and the median of a peer's rounds is its figure.
  */
-export async function measureThroughput(
+export async function measureThroughput<P extends Peer>(
   stage: Stage,
-  peers: readonly Peer[],
-  options: Options,
+  peers: readonly P[],
+  options: Pick<Options, 'warmUpSeconds' | 'roundSeconds' | 'rounds'>,
+  scenario: Scenario<P> = PLAIN,
 ): Promise<Rows<ThroughputRow>> {
   if (findProgram('wrk') === undefined)
     return { rows: [], failures: [], skipped: 'wrk is not installed: apt-get install wrk' };
   const failures: Failure[] = [];
-  const instances: Instance[] = [];
+  const instances: (Instance & { readonly peer: P })[] = [];
   try {
     for (const peer of peers) {
       try {
-        instances.push(await startVerified(stage, peer));
+        instances.push(await startVerified(stage, peer, scenario));
       } catch (error) {
         failures.push({ peer: peer.title, reason: String(error) });
       }
     }
-    for (const instance of instances) await load(stage, instance, options.warmUpSeconds);
-    const rounds = new Map<Instance, Round[]>(instances.map((instance) => [instance, []]));
+    const { warmUpSeconds, roundSeconds } = options;
+    if (warmUpSeconds > 0)
+      for (const instance of instances)
+        await load(stage, instance, { seconds: warmUpSeconds, script: await scenario.scriptOf(instance) });
+    const rounds = new Map<Instance & { readonly peer: P }, Round[]>(instances.map((instance) => [instance, []]));
     for (let round = 0; round < options.rounds; round++) {
       for (const [instance, done] of rounds) {
         stage.signal.throwIfAborted();
-        done.push(await load(stage, instance, options.roundSeconds));
+        done.push(await load(stage, instance, { seconds: roundSeconds, script: await scenario.scriptOf(instance) }));
       }
     }
     return { rows: [...rounds].map(([instance, done]) => summary(instance, done)), failures, skipped: undefined };
@@ -59,10 +79,17 @@ export async function measureThroughput(
   }
 }
 
-async function startVerified(stage: Stage, peer: Peer): Promise<Instance> {
-  const instance = await startInstance(stage, peer, { connections: LOAD_CONNECTIONS, tls: undefined });
+async function startVerified<P extends Peer>(
+  stage: Stage,
+  peer: P,
+  scenario: Scenario<P>,
+): Promise<Instance & { readonly peer: P }> {
+  const headers = scenario.headersOf(peer);
+  const started = await startInstance(stage, peer, { connections: LOAD_CONNECTIONS, tls: undefined, headers });
+  const instance = { ...started, peer };
   try {
-    await verifyInstance(stage, instance, undefined);
+    await verifyInstance(stage, instance, { ca: undefined, headers });
+    await scenario.check(instance);
     return instance;
   } catch (error) {
     await stage.processes.stop(instance.running);
@@ -70,13 +97,18 @@ async function startVerified(stage: Stage, peer: Peer): Promise<Instance> {
   }
 }
 
-async function load(stage: Stage, instance: Instance, seconds: number): Promise<Round> {
+interface Load {
+  readonly seconds: number;
+  readonly script: string | undefined;
+}
+
+async function load(stage: Stage, instance: Instance, how: Load): Promise<Round> {
   const { pid, directory } = instance.running;
   await truncate(join(directory, 'stdout.log')); // an access log of several rounds would fill the disk
   await sleep(200); // the peer before closes its connections
   const upstreamBefore = await stage.upstream.counters();
   const cpuBefore = cpuMicroseconds(pid);
-  const report = parseWrkReport(await runWrk(stage, instance, seconds));
+  const report = parseWrkReport(await runWrk(stage, instance, how));
   const cpu = cpuMicroseconds(pid) - cpuBefore;
   const upstreamAfter = await stage.upstream.counters();
   return {
@@ -88,9 +120,10 @@ async function load(stage: Stage, instance: Instance, seconds: number): Promise<
   };
 }
 
-async function runWrk(stage: Stage, instance: Instance, seconds: number): Promise<string> {
+async function runWrk(stage: Stage, instance: Instance, { seconds, script }: Load): Promise<string> {
   const url = `http://127.0.0.1:${instance.port}/`;
-  const args = ['-t1', `-c${LOAD_CONNECTIONS}`, `-d${seconds}s`, '--latency', url];
+  const scripted = script === undefined ? [] : ['-s', script];
+  const args = ['-t1', `-c${LOAD_CONNECTIONS}`, `-d${seconds}s`, '--latency', ...scripted, url];
   const { stdout } = await promisify(execFile)('taskset', ['-c', String(stage.loadCore), 'wrk', ...args], {
     signal: stage.signal,
   });

@@ -11,7 +11,7 @@ export const sallyport: Peer = {
   title: 'Sallyport, one worker, no access log',
   tls: true,
   find,
-  prepare: (job) => prepare(job, ['workers: 1', 'log: { access: false }']),
+  prepare: (job) => prepareSallyport(job, { top: ['workers: 1', 'log: { access: false }'], authenticate: 'none' }),
 };
 
 /** As it comes: the access log on (written to a file) and as many workers as it finds cores, here one. */
@@ -20,7 +20,7 @@ export const sallyportDefaults: Peer = {
   title: 'Sallyport, defaults, access log on',
   tls: false,
   find,
-  prepare: (job) => prepare(job, []),
+  prepare: (job) => prepareSallyport(job, { top: [], authenticate: 'none' }),
 };
 
 async function find(): Promise<Found | Missing> {
@@ -29,7 +29,15 @@ async function find(): Promise<Found | Missing> {
   return { version: known ? String(manifest.version) : 'unknown' };
 }
 
-async function prepare(job: Job, settings: readonly string[]): Promise<Launch> {
+/** What a table sets up differently; all of it is YAML. */
+export interface SallyportOptions {
+  /** Lines at the top of the file. */
+  readonly top: readonly string[];
+  readonly authenticate: string;
+  readonly cors?: string;
+}
+
+export async function prepareSallyport(job: Job, settings: SallyportOptions): Promise<Launch> {
   const file = join(job.directory, 'sallyport.yaml');
   await writeFile(file, configuration(job, settings));
   return {
@@ -39,7 +47,7 @@ async function prepare(job: Job, settings: readonly string[]): Promise<Launch> {
   };
 }
 
-function configuration(job: Job, settings: readonly string[]): string {
+function configuration(job: Job, settings: SallyportOptions): string {
   const tls =
     job.tls === undefined
       ? 'none'
@@ -49,7 +57,7 @@ function configuration(job: Job, settings: readonly string[]): string {
     job.connections > 500
       ? `\n    limits: { connections: ${job.connections + 512}, connectionsPerAddress: ${job.connections + 512}, idleTimeout: 600s }`
       : '';
-  return `${settings.map((line) => `${line}\n`).join('')}dataDir: ${JSON.stringify(join(job.directory, 'data'))}
+  return `${settings.top.map((line) => `${line}\n`).join('')}dataDir: ${JSON.stringify(join(job.directory, 'data'))}
 listeners:
   - name: public
     address: 127.0.0.1:${job.port}
@@ -57,7 +65,7 @@ listeners:
 apis:
   - name: bench
     path: /
-    authenticate: none
+    authenticate: ${settings.authenticate}${settings.cors === undefined ? '' : `\n    cors: ${settings.cors}`}
     upstream: http://127.0.0.1:${job.upstreamPort}
 `;
 }

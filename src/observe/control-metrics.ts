@@ -61,6 +61,7 @@ export function createControlMetrics(facts: { readonly version: string }): Contr
     labelNames: ['reason'],
     registers,
   });
+  for (const reason of ['new-network', 'sudden-rate', 'many-refusals', 'long-sleep']) anomalies.inc({ reason }, 0);
   const auditDropped = new Counter({
     name: 'sallyport_audit_events_dropped_total',
     help: 'Security events that did not get into the audit log.',

@@ -1,0 +1,30 @@
+// A secured proxy as a Node developer builds it with Fastify. Started as: node secured-fastify-app.js <port> <upstream URL> <job as JSON> <cache: on|off>
+import { readFileSync } from 'node:fs';
+import helmet from '@fastify/helmet';
+import httpProxy from '@fastify/http-proxy';
+import jwt from '@fastify/jwt';
+import Fastify from 'fastify';
+
+const [port, upstream, job, cache] = process.argv.slice(2);
+const { issuer, audience, publicKeyFile } = JSON.parse(job);
+
+const app = Fastify({ logger: true });
+await app.register(helmet);
+await app.register(jwt, {
+  secret: { public: readFileSync(publicKeyFile, 'utf8') },
+  verify: { allowedIss: issuer, allowedAud: audience, algorithms: ['RS256'], cache: cache === 'on' },
+});
+app.addHook('onRequest', async (request) => {
+  await request.jwtVerify();
+});
+await app.register(httpProxy, {
+  upstream,
+  replyOptions: {
+    rewriteRequestHeaders: (request, headers) => ({
+      ...headers,
+      'x-forwarded-for': request.ip,
+      'x-forwarded-proto': request.protocol,
+    }),
+  },
+});
+await app.listen({ port: Number(port), host: '127.0.0.1' });
