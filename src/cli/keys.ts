@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../lib/json.ts';
 import { part } from './admin-client.ts';
 import { type AdminOptions, act, adminCommand, type CommandHost, commandGroup } from './admin-command.ts';
 import { confirmRemoval } from './ask.ts';
+import { registerKeyGenerate } from './keys-generate.ts';
 import { registerKeyImport } from './keys-import.ts';
 import { jsonObject, limitOption, onceOption, yesOption } from './option-values.ts';
 import { cell, moreHint, renderFields, renderTable } from './table.ts';
@@ -95,6 +96,7 @@ export function registerKeys(host: CommandHost): void {
   });
 
   registerKeyImport(host, group);
+  registerKeyGenerate(host, group);
 }
 
 function rights(command: ReturnType<typeof adminCommand>): ReturnType<typeof adminCommand> {
