@@ -27,7 +27,7 @@ export async function measureSecured(
     const peers = await present(securedPeers(ground), only);
     const known = await measureThroughput(stage, peers, options, knownCredentials(ground));
     const holders = peers.filter(({ credential }) => credential === 'token');
-    const once = { warmUpSeconds: 0, roundSeconds: FRESH_SECONDS, rounds: options.quick ? 1 : 3 };
+    const once = { warmUpSeconds: 1, roundSeconds: FRESH_SECONDS, rounds: options.quick ? 1 : 3 };
     const firstUse = await measureThroughput(stage, holders, once, freshTokens(ground));
     return { known, firstUse };
   } finally {
