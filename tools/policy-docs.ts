@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { order, phases } from '../src/policies/order.ts';
+import { policies } from '../src/policies/registry.ts';
 import type { SchemaNode } from './option-table.ts';
 
 /** A folder of `src/policies/` and the schema of its options. */
@@ -35,7 +36,8 @@ function placeOf({ name }: PolicyFolder): number {
 export async function readPolicy(directory: string, folder: string): Promise<PolicyFolder> {
   const name = folder.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
   const module: Readonly<Record<string, unknown>> = await import(join(directory, folder, 'config.ts'));
-  const schema = module[`${name}Config`];
+  // The options of `authenticate` are those of its methods, which only the registry knows.
+  const schema = module[`${name}Config`] ?? policies.find((policy) => policy.name === name)?.config;
   if (!(schema instanceof z.ZodType)) {
     throw new Error(`src/policies/${folder}/config.ts does not export a Zod schema named ${name}Config`);
   }

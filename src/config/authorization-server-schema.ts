@@ -99,7 +99,9 @@ export const clientSchema = z.strictObject({
     .optional()
     .describe('Where its public keys are, for private_key_jwt and self_signed_tls_client_auth.'),
   jwks: z
-    .looseObject({ keys: z.array(z.record(z.string(), z.json())) })
+    .strictObject({
+      keys: z.array(z.record(z.string(), z.json())).min(1).describe('JSON Web Keys, public parts only.'),
+    })
     .optional()
     .describe('Its public keys themselves.'),
   certificateSubject: z.string().max(512).optional().describe('The subject of its certificate, for tls_client_auth.'),

@@ -104,7 +104,7 @@ apis:
     routes: [{ match: GET /x, cors: false }, { match: GET /y }]
 `);
   const api = config.apis[0];
-  assert.deepEqual(Object.keys(api?.policies ?? {}).sort(), ['cors', 'errorMasking']);
+  assert.deepEqual(Object.keys(api?.policies ?? {}).sort(), ['authenticate', 'cors', 'errorMasking']);
   assert.equal(api?.policies['errorMasking'], false);
   assert.deepEqual(api?.routes[0]?.policies, { cors: false });
   assert.deepEqual(api?.routes[1]?.policies, {});

@@ -46,7 +46,10 @@ test('a TypeScript file brings its own policies, set up under their names', asyn
     result.customPolicies.map((policy) => policy.name),
     ['stamp'],
   );
-  assert.deepEqual(result.config.apis[0]?.policies, { stamp: { text: 'from-the-environment' } });
+  assert.deepEqual(result.config.apis[0]?.policies, {
+    authenticate: 'none',
+    stamp: { text: 'from-the-environment' },
+  });
   assert.deepEqual(result.files, [join(folder, 'sallyport.config.ts')]);
   assert.ok(result.secretPaths.has('apis[0].policies.stamp.text'));
 });
