@@ -4,6 +4,7 @@ import { policies } from '../policies/registry.ts';
 import { callerFacts } from './caller-facts.ts';
 import { compilePolicies } from './compile-policies.ts';
 import type { Path, RawFault } from './faults.ts';
+import { routeSettings } from './route-settings.ts';
 import type { GatewayConfig } from './schema.ts';
 
 /**
@@ -36,7 +37,11 @@ export function planFaults(config: GatewayConfig, customPolicies: readonly Polic
     };
     tryAt(['apis', index], context, api.policies);
     for (const [at, route] of api.routes.entries()) {
-      tryAt(['apis', index, 'routes', at], { ...context, route: route.name }, { ...api.policies, ...route.policies });
+      tryAt(
+        ['apis', index, 'routes', at],
+        { ...context, route: route.name },
+        routeSettings(api, route, customPolicies),
+      );
     }
   }
   return faults;

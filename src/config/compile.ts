@@ -7,6 +7,7 @@ import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
 import { callerFacts } from './caller-facts.ts';
 import { compilePolicies, type PlanStep } from './compile-policies.ts';
 import { type OwnApp, type OwnRoute, ownRoutes } from './own-routes.ts';
+import { routeSettings } from './route-settings.ts';
 import type { ApiConfig, GatewayConfig, RouteConfig } from './schema.ts';
 
 /** What a Gateway is made from, besides the file. */
@@ -94,7 +95,7 @@ function planApi(input: CompileInput, api: ApiConfig, context: CompileContext) {
 }
 
 function planRoute(input: CompileInput, api: ApiConfig, route: RouteConfig, context: CompileContext) {
-  const settings = { ...api.policies, ...route.policies };
+  const settings = routeSettings(api, route, input.customPolicies);
   const compiled = routeOf(context, settings, input.customPolicies, forwardPlan(input, api, route.upstream));
   const path = api.path === '/' ? route.match.path : api.path + (route.match.path === '/' ? '' : route.match.path);
   const headers = Object.entries(route.matchHeaders).map(([name, value]) => ({ name: name.toLowerCase(), value }));

@@ -12,6 +12,8 @@ const env = {
   NOT_A_NUMBER: 'staple-nine',
   PASSWORD: 'Tr0ub4dor&3',
   UPSTREAM_NAME: 'no-such-upstream-name',
+  CLIENT_SECRET: 'a-client-secret-of-some-forty-characters',
+  BROKEN_KEY: 'sp_live_0123456789ab_with-a-typo-in-it',
 };
 
 for (const name of (await readdir(folder)).filter((file) => file.endsWith('.yaml'))) {
