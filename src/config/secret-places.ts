@@ -8,7 +8,7 @@ export function mayHoldSecret(text: string): boolean {
 /** Whether the value at a place is likely a literal secret. Header fields that are sent may carry credentials under any name. */
 export function isSecretPath(path: Path): boolean {
   const text = formatPath(path);
-  return SECRET_OPTION.test(`${text}:`) || FIELD_VALUES.test(text);
+  return isSecretOption(text) || FIELD_VALUES.test(text);
 }
 
 /** The formatted paths of strings that are secrets by their place or look, and stand in the file itself instead of behind a reference. */
@@ -17,7 +17,10 @@ export function findLiteralSecrets(root: unknown, references: ReadonlySet<string
   visitStrings(root, [], (value, path) => {
     const text = formatPath(path);
     const secret =
-      SECRET_OPTION.test(`${text}:`) || text.startsWith('tracing.otlp.headers') || /^(Bearer|Basic)\s/i.test(value);
+      isSecretOption(text) ||
+      text.startsWith('tracing.otlp.headers') ||
+      /^(Bearer|Basic)\s/i.test(value) ||
+      PASSWORD_IN_URL.test(value);
     if (secret && value !== '' && !references.has(text)) found.push(text);
   });
   return found;
@@ -29,6 +32,18 @@ function visitStrings(value: unknown, path: Path, visit: (value: string, path: P
   const list = Array.isArray(value);
   for (const [key, child] of Object.entries(value)) visitStrings(child, [...path, list ? Number(key) : key], visit);
 }
+
+function isSecretOption(path: string): boolean {
+  return (SECRET_OPTION.test(`${path}:`) || KEYS.test(path)) && !LIFETIMES.test(path);
+}
+
+/** Keys of consumers, and those that seal the records. */
+const KEYS = /^consumers\[\d+\]\.keys\[\d+\]\.key$|^stores\.encryptionKeys\[/;
+
+/** How long tokens live is no secret. */
+const LIFETIMES = /^authorizationServer\.lifetimes\./;
+
+const PASSWORD_IN_URL = /:\/\/[^/\s@]*:[^/\s@]+@/;
 
 const TELLTALE = /:\/\/[^/\s]*@|[A-Za-z0-9+=]{32}|PRIVATE KEY|\bBearer\s/i;
 
