@@ -166,7 +166,7 @@ describe('readOptions', () => {
 
   it('takes names of peers and refuses others', () => {
     assert.deepEqual(readOptions(['--only', 'nginx, sallyport'], known).only, ['nginx', 'sallyport']);
-    assert.throws(() => readOptions(['--only', 'ngnix'], known), /ngnix: the peers are nginx, sallyport/);
+    assert.throws(() => readOptions(['--only', 'ngnix'], known), /ngnix: choose from nginx, sallyport/);
   });
 
   for (const seconds of ['0', '-1', '1.5', '61', 'ten', '']) {

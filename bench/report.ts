@@ -1,5 +1,7 @@
-import { type Column, markdownTable } from './markdown-table.ts';
-import type { Results, Rows, ThroughputRow } from './results.ts';
+import { markdownTable } from './markdown-table.ts';
+import { firstUse, keys, secured } from './report-identity.ts';
+import { body, left, right } from './report-parts.ts';
+import type { Results } from './results.ts';
 import { LOAD_CONNECTIONS } from './throughput.ts';
 
 /** docs/benchmarks.md, whole. */
@@ -49,7 +51,7 @@ ${routes(results)}
 - One core each. How the proxies scale over many cores is another question.
 - Small replies over plain HTTP/1.1. Large bodies, TLS throughput, handshakes a second and HTTP/2 are not in these tables.
 - Latency is that of a saturated proxy (closed loop, ${LOAD_CONNECTIONS} connections, no fixed rate): it says how long the queue is, not what a client at rest would see.
-- The peers do not do the same work. Sallyport checks the request’s framing, normalises its target, adds security headers and masks upstream errors in every row; nginx, HAProxy, Express and Fastify pass on what they get. All pass on the client’s address and keep their upstream connections alive.
+- The peers of the plain table do not do the same work. Sallyport checks the request’s framing, normalises its target, adds security headers and masks upstream errors in every row; nginx, HAProxy, Express and Fastify pass on what they get. All pass on the client’s address and keep their upstream connections alive.
 `;
 }
 
@@ -108,73 +110,6 @@ divided by the requests completed. Where the core is not in full use, the load c
 say little about the proxy, and its CPU still counts. Before the rounds every proxy is shown to return the upstream’s body, to reach the upstream
 with each request, and to name the client’s address to it; in every round the upstream’s own counters must agree with \`wrk\`.
 Errors are replies other than 2xx/3xx, failed connections and timeouts; a row that has any is unfit for comparison.`;
-}
-
-function secured({ secured: table, options }: Results): string {
-  return `${comparison(table)}
-
-How: as above (${options.rounds} rounds of ${options.roundSeconds} s), and everyone does the same: the signature of an RS256 token (2,048 bits), its issuer, audience and expiry
-are checked, security headers are added to the reply, a line of an access log is written to a file, the request is passed on. Clients show 100 tokens of as many
-subjects in turn. Sallyport and the Fastify row with a cache remember tokens they have proved; HAProxy, Express and the other Fastify row check each signature
-again. Before the rounds every peer is shown to answer 401 without a credential and to a token of another audience, an expired one and one signed with another key.`;
-}
-
-function firstUse({ securedFirstUse: table }: Results): string {
-  return `${comparison(table)}
-
-How: the same job, but every request shows a token that was never shown before, so that no cache can help.`;
-}
-
-/** The rows of a table of the secured job, with what they cost in terms of the two that matter most. */
-function comparison(table: Rows<ThroughputRow>): string {
-  const of = (start: string) => table.rows.find(({ peer }) => peer.startsWith(start))?.cpuMicrosecondsPerRequest;
-  const ratio = (row: ThroughputRow, other: number | undefined) =>
-    other === undefined ? '–' : `${(row.cpuMicrosecondsPerRequest / other).toFixed(2)}×`;
-  const [haproxy, express] = [of('HAProxy'), of('Express')];
-  const rows = table.rows.map((row) => [
-    row.peer,
-    row.cpuMicrosecondsPerRequest.toFixed(1),
-    `${row.cpuLowest.toFixed(1)}–${row.cpuHighest.toFixed(1)}`,
-    ratio(row, haproxy),
-    ratio(row, express),
-    row.requestsPerSecond.toFixed(0),
-    row.p99.toFixed(2),
-    row.unfit === undefined ? String(row.errors) : `${row.errors} (unfit: ${row.unfit})`,
-  ]);
-  const columns = [
-    left('Proxy'),
-    right('CPU µs/request'),
-    right('lowest–highest'),
-    right('of HAProxy'),
-    right('of Express'),
-    right('requests/s'),
-    right('p99 ms'),
-    right('errors'),
-  ];
-  return body(table, columns, rows);
-}
-
-function keys({ keys: table }: Results): string {
-  const rows = table.rows.map((row) => [
-    row.store === 'sqlite' ? 'SQLite' : 'PostgreSQL',
-    String(row.keys),
-    row.importedPerSecond.toFixed(0),
-    row.lookupUs.toFixed(1),
-    row.lookupCpuUs.toFixed(1),
-    row.finderMiB.toFixed(0),
-  ]);
-  const columns = [
-    left('Records'),
-    right('keys'),
-    right('imported/s'),
-    right('look-up, µs'),
-    right('its CPU in the gateway, µs'),
-    right('a worker’s cache after all were used, MiB'),
-  ];
-  return `${body(table, columns, rows)}
-
-How: a fresh process and database for each row; keys are imported in batches of a thousand, each a transaction with its audit record (PostgreSQL without fsync
-here), then looked up one after the other at random. The last column is what the bounded cache of a worker has grown to once every key was used.`;
 }
 
 function memory({ memory: table }: Results): string {
@@ -240,28 +175,6 @@ after a warm-up, and each is first shown to find its own route. The first figure
 10,000 routes and as many different requests do not fit into.`;
 }
 
-function body(table: Rows<unknown>, columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const parts: string[] = [];
-  if (table.skipped !== undefined) parts.push(`Skipped: ${table.skipped}.`);
-  if (rows.length > 0) parts.push(markdownTable(columns, rows));
-  if (table.failures.length > 0) {
-    parts.push(
-      table.failures
-        .map(({ peer, reason }) => `- ${peer}: **failed**: ${reason.replaceAll(/\s+/g, ' ').trim()}`)
-        .join('\n'),
-    );
-  }
-  return parts.join('\n\n');
-}
-
 function mebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toFixed(1);
-}
-
-function left(title: string): Column {
-  return { title, align: 'left' };
-}
-
-function right(title: string): Column {
-  return { title, align: 'right' };
 }

@@ -4,10 +4,13 @@ import type { Options } from './options.ts';
 /** Everything a run found out; bench/results/latest.json holds it, docs/benchmarks.md is written from it. */
 export interface Results {
   readonly measuredAt: string;
-  readonly options: Pick<Options, 'quick' | 'warmUpSeconds' | 'roundSeconds' | 'rounds' | 'starts'>;
+  readonly options: Pick<
+    Options,
+    'quick' | 'tables' | 'firstUses' | 'warmUpSeconds' | 'roundSeconds' | 'rounds' | 'starts'
+  >;
   readonly machine: MachineFacts;
-  readonly present: readonly { readonly title: string; readonly version: string }[];
-  readonly absent: readonly { readonly title: string; readonly reason: string }[];
+  readonly present: readonly Present[];
+  readonly absent: readonly Absent[];
   readonly throughput: Rows<ThroughputRow>;
   /** The same figures for the secured job: credentials that come again, and tokens never seen before. */
   readonly secured: Rows<ThroughputRow>;
@@ -16,6 +19,18 @@ export interface Results {
   readonly memory: Rows<MemoryRow>;
   readonly startup: Rows<StartupRow>;
   readonly routes: Rows<RoutesRow>;
+}
+
+/** A peer that took part. */
+export interface Present {
+  readonly title: string;
+  readonly version: string;
+}
+
+/** A peer that did not, and why. */
+export interface Absent {
+  readonly title: string;
+  readonly reason: string;
 }
 
 export interface Rows<Row> {

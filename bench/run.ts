@@ -5,14 +5,14 @@ import type { Stage } from './instance.ts';
 import { measureKeys } from './keys-table.ts';
 import { readMachine } from './machine.ts';
 import { measureMemory } from './memory.ts';
-import { type Options, readOptions } from './options.ts';
+import { type Options, readOptions, type TableName } from './options.ts';
 import { peers } from './peers/all.ts';
 import type { Peer } from './peers/peer.ts';
 import { Processes } from './processes.ts';
 import { renderReport } from './report.ts';
-import type { Results, Rows } from './results.ts';
+import type { Absent, Present, Results, Rows } from './results.ts';
 import { measureRoutes } from './routes-table.ts';
-import { measureSecured, type SecuredTables } from './secured/measure-secured.ts';
+import { measureSecured } from './secured/measure-secured.ts';
 import { setStage } from './stage.ts';
 import { measureStartup } from './startup.ts';
 import { withoutCheckoutPath } from './telling-lines.ts';
@@ -67,8 +67,8 @@ async function main(): Promise<number> {
 async function measureAll(options: Options, workDirectory: string): Promise<Results> {
   const measuredAt = new Date().toISOString();
   const machine = await readMachine();
-  const present: { title: string; version: string }[] = [];
-  const absent: { title: string; reason: string }[] = [];
+  const present: Present[] = [];
+  const absent: Absent[] = [];
   const taking: Peer[] = [];
   for (const peer of peers) {
     const state = await peer.find();
@@ -91,46 +91,40 @@ async function measureAll(options: Options, workDirectory: string): Promise<Resu
   const signal = AbortSignal.any([stopped.signal, deadline.signal]);
   try {
     const stage = await setStage({ processes, workDirectory, signal });
-    const table = async <Row>(title: string, measure: (stage: Stage) => Promise<Rows<Row>>): Promise<Rows<Row>> => {
-      if (typeof stage === 'string') return { rows: [], failures: [], skipped: stage };
-      return attempt(title, () => measure(stage));
+    const { quick, tables, warmUpSeconds, roundSeconds, rounds, starts, firstUses } = options;
+    const table = async <Row>(name: TableName, measure: () => Promise<Rows<Row>>): Promise<Rows<Row>> => {
+      if (tables !== undefined && !tables.includes(name)) return none('left out by --tables');
+      return await attempt(name, measure);
     };
-    const { quick, warmUpSeconds, roundSeconds, rounds, starts } = options;
-    const throughput = await table('plain proxy', (on) => measureThroughput(on, taking, options));
-    const secured = await tables(stage, options);
+    const ofProxies = async <Row>(name: TableName, measure: (on: Stage) => Promise<Rows<Row>>): Promise<Rows<Row>> =>
+      await table(name, async () => (typeof stage === 'string' ? none(stage) : await measure(stage)));
+
+    const throughput = await ofProxies('plain', (on) => measureThroughput(on, taking, options));
+    let firstUse: Results['securedFirstUse'] = none('see the table before');
+    const secured = await ofProxies('secured', async (on) => {
+      const both = await measureSecured(on, options);
+      firstUse = both.firstUse;
+      present.push(...both.present);
+      absent.push(...both.absent);
+      reportFailures(firstUse);
+      return both.known;
+    });
     return {
       measuredAt,
-      options: { quick, warmUpSeconds, roundSeconds, rounds, starts },
+      options: { quick, tables, warmUpSeconds, roundSeconds, rounds, starts, firstUses },
       machine,
       present,
       absent,
       throughput,
-      secured: secured.known,
-      securedFirstUse: secured.firstUse,
-      memory: await table('idle TLS connections', (on) => measureMemory(on, taking, options)),
-      startup: await table('start-up', (on) => measureStartup(on, taking, options)),
-      routes: await attempt('routes', () => measureRoutes(workDirectory, signal)),
-      keys: await attempt('keys', () => measureKeys(workDirectory, { quick, signal })),
+      secured,
+      securedFirstUse: firstUse,
+      keys: await table('keys', () => measureKeys(workDirectory, { counts: options.keys, signal })),
+      memory: await ofProxies('memory', (on) => measureMemory(on, taking, options)),
+      startup: await ofProxies('startup', (on) => measureStartup(on, taking, options)),
+      routes: await table('routes', () => measureRoutes(workDirectory, signal)),
     };
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** The two tables of the secured job share their peers' set-up, and one failure takes both. */
-async function tables(stage: Stage | string, options: Options): Promise<SecuredTables> {
-  if (typeof stage === 'string') return { known: none(stage), firstUse: none(stage) };
-  if (stopped.signal.aborted) return { known: none('stopped'), firstUse: none('stopped') };
-  console.error('measuring: the secured job');
-  try {
-    const both = await measureSecured(stage, options.only, options);
-    for (const failure of [...both.known.failures, ...both.firstUse.failures])
-      console.error(`failed: ${failure.peer}: ${failure.reason}`);
-    return both;
-  } catch (error) {
-    const failed = { rows: [], failures: [{ peer: 'the secured job', reason: String(error) }], skipped: undefined };
-    console.error(`failed: ${failed.failures[0]?.reason}`);
-    return { known: failed, firstUse: failed };
   }
 }
 
@@ -139,25 +133,35 @@ function none(why: string): Rows<never> {
 }
 
 /** A table that cannot be made must not take the others with it. */
-async function attempt<Row>(title: string, measure: () => Promise<Rows<Row>>): Promise<Rows<Row>> {
-  if (stopped.signal.aborted) return { rows: [], failures: [], skipped: 'stopped' };
-  console.error(`measuring: ${title}`);
+async function attempt<Row>(name: TableName, measure: () => Promise<Rows<Row>>): Promise<Rows<Row>> {
+  if (stopped.signal.aborted) return none('stopped');
+  console.error(`measuring: ${name}`);
   let rows: Rows<Row>;
   try {
     rows = await measure();
   } catch (error) {
-    rows = { rows: [], failures: [{ peer: `the table “${title}”`, reason: String(error) }], skipped: undefined };
+    rows = { rows: [], failures: [{ peer: `the table “${name}”`, reason: String(error) }], skipped: undefined };
   }
-  for (const failure of rows.failures) console.error(`failed: ${failure.peer}: ${failure.reason}`);
+  reportFailures(rows);
   return rows;
+}
+
+function reportFailures({ failures }: Rows<unknown>): void {
+  for (const { peer, reason } of failures) console.error(`failed: ${peer}: ${reason}`);
 }
 
 function hasFailures(rows: Rows<unknown>): boolean {
   return rows.failures.length > 0;
 }
 
+/** A run of some tables is printed only: written down, it would take the others out of the docs. */
 async function publish(results: Results): Promise<void> {
   const report = withoutCheckoutPath(renderReport(results));
+  if (results.options.tables !== undefined) {
+    console.log(report);
+    console.error('not written: only a run of all tables is');
+    return;
+  }
   await mkdir(join(ROOT, 'bench/results'), { recursive: true });
   const json = withoutCheckoutPath(JSON.stringify(results, null, 2));
   await writeFile(join(ROOT, 'bench/results/latest.json'), `${json}\n`);

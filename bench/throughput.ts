@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { truncate } from 'node:fs/promises';
+import { readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -14,6 +14,9 @@ import { parseWrkReport, type WrkReport } from './wrk-report.ts';
 
 export const LOAD_CONNECTIONS = 64;
 
+const LINE_FEED = 0x0a;
+const LOG_REST_MS = 300;
+
 /** What the clients of a table do, other than ask. */
 export interface Scenario<P extends Peer> {
   /** What a request to this peer carries, for the looks before the rounds. */
@@ -22,12 +25,15 @@ export interface Scenario<P extends Peer> {
   scriptOf(instance: Instance & { readonly peer: P }): Promise<string | undefined>;
   /** Throws where a peer does not do the work of the table. */
   check(instance: Instance & { readonly peer: P }): Promise<void>;
+  /** Whether the work takes a line of an access log for each request, on standard output. */
+  readonly logs: boolean;
 }
 
 const PLAIN: Scenario<Peer> = {
   headersOf: () => undefined,
   scriptOf: async () => undefined,
   check: async () => {},
+  logs: false,
 };
 
 /** What one peer did in one round. */
@@ -38,11 +44,13 @@ interface Round extends WrkReport {
   /** Requests and new connections the upstream counted meanwhile. */
   readonly upstreamRequests: number;
   readonly upstreamConnections: number;
+  /** Lines of the access log; undefined where the table asks for none. */
+  readonly logLines: number | undefined;
 }
 
 /**
- * The tables of the plain proxy and of the secured job. All peers run at once, idle but for the one under load; the rounds go A B C A B C, so that
- * a slow minute of the machine hits all alike, and the median of a peer's rounds is its figure.
+ * The tables of the plain proxy and of the secured job. All peers run at once, idle but for the one under load; the rounds
+ * go A B C A B C, so that a slow minute of the machine hits all alike, and the median of a peer's rounds is its figure.
  */
 export async function measureThroughput<P extends Peer>(
   stage: Stage,
@@ -62,15 +70,15 @@ export async function measureThroughput<P extends Peer>(
         failures.push({ peer: peer.title, reason: String(error) });
       }
     }
-    const { warmUpSeconds, roundSeconds } = options;
-    if (warmUpSeconds > 0)
-      for (const instance of instances)
-        await load(stage, instance, { seconds: warmUpSeconds, script: await scenario.scriptOf(instance) });
+    const loadFor = async (instance: Instance & { readonly peer: P }, seconds: number): Promise<Round> => {
+      stage.signal.throwIfAborted();
+      return await load(stage, instance, { seconds, script: await scenario.scriptOf(instance), logs: scenario.logs });
+    };
+    for (const instance of instances) await loadFor(instance, options.warmUpSeconds);
     const rounds = new Map<Instance & { readonly peer: P }, Round[]>(instances.map((instance) => [instance, []]));
     for (let round = 0; round < options.rounds; round++) {
       for (const [instance, done] of rounds) {
-        stage.signal.throwIfAborted();
-        done.push(await load(stage, instance, { seconds: roundSeconds, script: await scenario.scriptOf(instance) }));
+        done.push(await loadFor(instance, options.roundSeconds));
       }
     }
     return { rows: [...rounds].map(([instance, done]) => summary(instance, done)), failures, skipped: undefined };
@@ -100,6 +108,7 @@ async function startVerified<P extends Peer>(
 interface Load {
   readonly seconds: number;
   readonly script: string | undefined;
+  readonly logs: boolean;
 }
 
 async function load(stage: Stage, instance: Instance, how: Load): Promise<Round> {
@@ -111,13 +120,25 @@ async function load(stage: Stage, instance: Instance, how: Load): Promise<Round>
   const report = parseWrkReport(await runWrk(stage, instance, how));
   const cpu = cpuMicroseconds(pid) - cpuBefore;
   const upstreamAfter = await stage.upstream.counters();
+  const logLines = how.logs ? await linesOf(join(directory, 'stdout.log')) : undefined;
   return {
     ...report,
     cpuMicrosecondsPerRequest: cpu / report.requests,
     busy: cpu / 1e6 / report.seconds,
     upstreamRequests: upstreamAfter.requests - upstreamBefore.requests - 1,
     upstreamConnections: upstreamAfter.connections - upstreamBefore.connections - 1,
+    logLines,
   };
+}
+
+/** Counted once the log rests: writers may keep lines for a moment to write several at once. */
+async function linesOf(file: string): Promise<number> {
+  for (let known = 0; ; ) {
+    await sleep(LOG_REST_MS);
+    const text = await readFile(file);
+    if (text.length === known) return text.reduce((lines, octet) => (octet === LINE_FEED ? lines + 1 : lines), 0);
+    known = text.length;
+  }
 }
 
 async function runWrk(stage: Stage, instance: Instance, { seconds, script }: Load): Promise<string> {
@@ -155,6 +176,9 @@ function unfit(rounds: readonly Round[]): string | undefined {
   }
   if (rounds.some((round) => round.upstreamConnections > 2 * LOAD_CONNECTIONS + round.requests / 100)) {
     found.push('does not keep its connections to the upstream alive');
+  }
+  if (rounds.some(({ logLines, requests }) => logLines !== undefined && logLines < requests)) {
+    found.push('does not write a line of its access log for each request');
   }
   return found.length === 0 ? undefined : found.join('; ');
 }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findPackages } from '../node-package.ts';
+import type { CredentialKind } from '../secured/credential-fields.ts';
 import type { SecuredJob } from '../secured/secured-job.ts';
 import { haproxy } from './haproxy.ts';
 import type { Job, Launch, Peer } from './peer.ts';
@@ -9,12 +10,16 @@ import { prepareSallyport, sallyport } from './sallyport.ts';
 
 /** A peer set up for the secured job, and the field its clients put their credential into. */
 export interface SecuredPeer extends Peer {
-  readonly credential: 'token' | 'api key';
+  readonly credential: CredentialKind;
 }
 
+/** Whose scripts may read replies, by the CORS rule of every peer. */
+export const ALLOWED_ORIGIN = 'https://app.example.com';
+
 /**
- * The same job for everyone: an RS256 token is checked (signature, iss, aud, exp), security headers are added, an access log is
- * written to a file, and the request is passed on. Sallyport's second row takes an API key in the token's place.
+ * The same job for everyone: an RS256 token is checked (signature, alg, iss, aud, exp), security headers and those of CORS are
+ * added, a line of an access log is written to a file, and the request is passed on. Sallyport's second row takes an API key
+ * in the token's place.
  */
 export function securedPeers(job: SecuredJob): readonly SecuredPeer[] {
   return [
@@ -48,19 +53,25 @@ export function securedPeers(job: SecuredJob): readonly SecuredPeer[] {
       tls: false,
       credential: 'token',
       find: () => findPackages(['express', 'http-proxy-middleware', 'jose', 'helmet', 'cors', 'morgan']),
-      prepare: (where) => prepareApp(where, './secured-express-app.js', [JSON.stringify(job)]),
+      prepare: (where) => prepareApp(where, './secured-express-app.js', [rules(job)]),
     },
     ...(['on', 'off'] as const).map(
       (cache): SecuredPeer => ({
         name: 'fastify',
-        title: `Fastify + @fastify/http-proxy + @fastify/jwt + helmet, ${cache === 'on' ? 'with' : 'without'} its cache`,
+        title: `Fastify + @fastify/http-proxy + @fastify/jwt + helmet + cors, ${cache === 'on' ? 'with' : 'without'} its cache`,
         tls: false,
         credential: 'token',
-        find: () => findPackages(['fastify', '@fastify/http-proxy', '@fastify/jwt', '@fastify/helmet']),
-        prepare: (where) => prepareApp(where, './secured-fastify-app.js', [JSON.stringify(job), cache]),
+        find: () =>
+          findPackages(['fastify', '@fastify/http-proxy', '@fastify/jwt', '@fastify/helmet', '@fastify/cors']),
+        prepare: (where) => prepareApp(where, './secured-fastify-app.js', [rules(job), cache]),
       }),
     ),
   ];
+}
+
+/** What a Node peer is told to check; the credentials of the clients are none of its business. */
+function rules({ issuer, audience, publicKeyFile, jwksFile }: SecuredJob): string {
+  return JSON.stringify({ issuer, audience, publicKeyFile, jwksFile });
 }
 
 async function prepareApp(where: Job, app: string, args: readonly string[]): Promise<Launch> {
@@ -72,7 +83,7 @@ async function prepareApp(where: Job, app: string, args: readonly string[]): Pro
   };
 }
 
-function sallyportOptions(job: SecuredJob, credential: SecuredPeer['credential']) {
+function sallyportOptions(job: SecuredJob, credential: CredentialKind) {
   const authenticate =
     credential === 'token'
       ? `[{ oauth: { issuer: ${JSON.stringify(job.issuer)}, audience: ${JSON.stringify(job.audience)} } }]`
@@ -85,7 +96,7 @@ function sallyportOptions(job: SecuredJob, credential: SecuredPeer['credential']
         : [`consumers: [{ name: bench, keys: [{ name: main, key: ${JSON.stringify(job.apiKey)} }] }]`]),
     ],
     authenticate,
-    cors: "{ origins: ['https://app.example.com'] }",
+    cors: `{ origins: [${JSON.stringify(ALLOWED_ORIGIN)}] }`,
   };
 }
 
@@ -127,11 +138,15 @@ frontend public
   http-request deny deny_status 401 unless { var(txn.aud) -m str ${audience} }
   http-request deny deny_status 401 if { var(txn.exp),sub(txn.now) -m int lt 1 }
   http-request deny deny_status 401 unless { var(txn.bearer),jwt_verify(txn.alg,"${publicKeyFile}") 1 }
+  http-request set-var(txn.origin) req.hdr(origin)
   http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
   http-response set-header X-Content-Type-Options nosniff
+  http-response set-header Cross-Origin-Resource-Policy same-origin
   http-response set-header X-Frame-Options DENY
   http-response set-header Referrer-Policy no-referrer
   http-response set-header Content-Security-Policy "frame-ancestors 'none'"
+  http-response add-header Vary Origin
+  http-response set-header Access-Control-Allow-Origin ${ALLOWED_ORIGIN} if { var(txn.origin) -m str ${ALLOWED_ORIGIN} }
   default_backend app
 
 backend app

@@ -2,105 +2,95 @@ import { join } from 'node:path';
 import type { Instance, Stage } from '../instance.ts';
 import type { Options } from '../options.ts';
 import { type SecuredPeer, securedPeers } from '../peers/secured.ts';
-import { ask } from '../probe.ts';
-import type { Rows, ThroughputRow } from '../results.ts';
+import type { Absent, Present, Rows, ThroughputRow } from '../results.ts';
 import { measureThroughput, type Scenario } from '../throughput.ts';
-import { type SecuredGround, setGround, writeLoadScript } from './secured-job.ts';
+import { CREDENTIAL_FIELDS, type CredentialKind, credentialFields, writtenCredential } from './credential-fields.ts';
+import { SPARE_CREDENTIALS, writeLoadScript } from './load-script.ts';
+import { type SecuredGround, setGround } from './secured-job.ts';
+import { verifySecured } from './verify-secured.ts';
 
 /** The tables of the secured job: with credentials that come again and again, and with tokens that were never seen before. */
 export interface SecuredTables {
   readonly known: Rows<ThroughputRow>;
   readonly firstUse: Rows<ThroughputRow>;
+  readonly present: readonly Present[];
+  readonly absent: readonly Absent[];
 }
 
-/** Tokens of a round of first uses: more than any peer gets through in it. */
-const FRESH_TOKENS = 16_000;
-const FRESH_SECONDS = 1;
+type SecuredInstance = Instance & { readonly peer: SecuredPeer };
 
-export async function measureSecured(
-  stage: Stage,
-  only: readonly string[] | undefined,
-  options: Options,
-): Promise<SecuredTables> {
+export async function measureSecured(stage: Stage, options: Options): Promise<SecuredTables> {
   const ground = await setGround(join(stage.workDirectory, 'secured'));
   try {
-    const peers = await present(securedPeers(ground), only);
+    const { peers, present, absent } = await choose(securedPeers(ground), options.only);
     const known = await measureThroughput(stage, peers, options, knownCredentials(ground));
     const holders = peers.filter(({ credential }) => credential === 'token');
-    const once = { warmUpSeconds: 1, roundSeconds: FRESH_SECONDS, rounds: options.quick ? 1 : 3 };
-    const firstUse = await measureThroughput(stage, holders, once, freshTokens(ground));
-    return { known, firstUse };
+    const firstUse = await measureThroughput(stage, holders, FIRST_USE, freshTokens(ground, options.firstUses));
+    return { known, firstUse, present, absent };
   } finally {
     await ground.close();
   }
 }
 
-async function present(peers: readonly SecuredPeer[], only: readonly string[] | undefined): Promise<SecuredPeer[]> {
-  const found: SecuredPeer[] = [];
-  for (const peer of peers) {
-    if (only !== undefined && !only.includes(peer.name)) continue;
-    if (!('missing' in (await peer.find()))) found.push(peer);
+/** Rounds end when their tokens have run out; the time is for a peer so slow that they do not. */
+export const FIRST_USE = { warmUpSeconds: 30, roundSeconds: 30, rounds: 3 };
+
+async function choose(
+  all: readonly SecuredPeer[],
+  only: Options['only'],
+): Promise<Pick<SecuredTables, 'present' | 'absent'> & { readonly peers: readonly SecuredPeer[] }> {
+  const peers: SecuredPeer[] = [];
+  const present: Present[] = [];
+  const absent: Absent[] = [];
+  for (const peer of all) {
+    if (only !== undefined && !only.includes(peer.name)) continue; // named with the plain peers already
+    const state = await peer.find();
+    if ('missing' in state) {
+      absent.push({ title: peer.title, reason: `${state.missing}; to include it: ${state.install}` });
+    } else {
+      peers.push(peer);
+      present.push({ title: peer.title, version: state.version });
+    }
   }
-  return found;
+  return { peers, present, absent };
 }
 
 function knownCredentials(ground: SecuredGround): Scenario<SecuredPeer> {
   return {
-    headersOf: (peer) => headersOf(peer, ground),
-    check: (instance) => refusesBadCredentials(instance, ground),
-    scriptOf: ({ running, peer }) =>
-      peer.credential === 'token'
-        ? writeLoadScript(
-            running.directory,
-            'Authorization',
-            ground.tokens.map((token) => `Bearer ${token}`),
-          )
-        : writeLoadScript(running.directory, 'X-API-Key', [ground.apiKey]),
+    headersOf: ({ credential }) => credentialFields(credential, credentialsOf(credential, ground)[0] ?? ''),
+    check: (instance) => verifySecured(instance, ground),
+    scriptOf: ({ running: { directory }, peer: { credential } }) => {
+      const credentials = credentialsOf(credential, ground).map((text) => writtenCredential(credential, text));
+      return writeLoadScript({ directory, field: CREDENTIAL_FIELDS[credential], credentials, once: false });
+    },
+    logs: true,
   };
 }
 
-/** A round of its own tokens for each peer and round: none is ever shown twice. */
-function freshTokens(ground: SecuredGround): Scenario<SecuredPeer> {
+/** Each peer is a process of its own, so one round of tokens serves all: none is shown to the same peer twice. */
+function freshTokens(ground: SecuredGround, count: number): Scenario<SecuredPeer> {
+  const rounds: (readonly string[])[] = [];
+  const roundsOf = new Map<SecuredInstance, number>();
   return {
     ...knownCredentials(ground),
-    async scriptOf({ running }) {
-      const tokens = await ground.freshTokens(FRESH_TOKENS);
-      return writeLoadScript(
-        running.directory,
-        'Authorization',
-        tokens.map((token) => `Bearer ${token}`),
+    async scriptOf(instance) {
+      const { running, peer } = instance;
+      const round = roundsOf.get(instance) ?? 0;
+      roundsOf.set(instance, round + 1);
+      rounds[round] ??= (await ground.freshTokens(count + SPARE_CREDENTIALS)).map((token) =>
+        writtenCredential(peer.credential, token),
       );
+      const credentials = rounds[round];
+      return writeLoadScript({
+        directory: running.directory,
+        field: CREDENTIAL_FIELDS[peer.credential],
+        credentials,
+        once: true,
+      });
     },
   };
 }
 
-function headersOf(peer: SecuredPeer, ground: SecuredGround): Readonly<Record<string, string>> {
-  return peer.credential === 'token'
-    ? { Authorization: `Bearer ${ground.tokens[0] ?? ''}` }
-    : { 'X-API-Key': ground.apiKey };
-}
-
-/** A peer that lets a bad credential in does not do the job, whatever it costs. */
-async function refusesBadCredentials(
-  { port, peer }: Instance & { readonly peer: SecuredPeer },
-  ground: SecuredGround,
-): Promise<void> {
-  const bad: readonly [string, Readonly<Record<string, string>>][] = [
-    ['no credential', {}],
-    ...(peer.credential === 'token'
-      ? Object.entries(ground.badTokens).map(([what, token]): [string, Readonly<Record<string, string>>] => [
-          `a token ${what}`,
-          { Authorization: `Bearer ${token}` },
-        ])
-      : [
-          ['a key with a typo', { 'X-API-Key': `${ground.apiKey.slice(0, -1)}_` }] satisfies [
-            string,
-            Record<string, string>,
-          ],
-        ]),
-  ];
-  for (const [what, headers] of bad) {
-    const { status } = await ask({ port, path: '/', ca: undefined, headers });
-    if (status !== 401) throw new Error(`answers ${status} to ${what}, and not 401`);
-  }
+function credentialsOf(credential: CredentialKind, ground: SecuredGround): readonly string[] {
+  return credential === 'token' ? ground.tokens : [ground.apiKey];
 }
