@@ -20,8 +20,13 @@ await app.register(jwt, {
   secret: { public: readFileSync(publicKeyFile, 'utf8') },
   verify: { allowedIss: issuer, allowedAud: audience, algorithms: ['RS256'], cache: cache === 'on' },
 });
-app.addHook('onRequest', async (request) => {
-  await request.jwtVerify();
+app.addHook('onRequest', async (request, reply) => {
+  try {
+    await request.jwtVerify();
+  } catch {
+    // By itself it answers 500 to some tokens, such as one of another algorithm.
+    return reply.code(401).header('WWW-Authenticate', 'Bearer error="invalid_token"').send({ error: 'invalid_token' });
+  }
 });
 await app.register(httpProxy, {
   upstream,
