@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import manifest from '../package.json' with { type: 'json' };
+import { launchChromium } from './support/chromium.ts';
 import { freePort } from './support/gateway.ts';
 import { skipUnless } from './support/require-tool.ts';
 
@@ -48,17 +49,31 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
     return stdout;
   }
 
-  it('prints three commands, and each of them works as printed', async () => {
-    assert.equal(demo.text().match(/^ {2}curl /gm)?.length, 3);
-    const widgets: unknown = JSON.parse(await runPrinted(/^ {2}curl .*\/v1\/widgets$/));
+  const showsAllWidgets = (text: string): void => {
+    const widgets: unknown = JSON.parse(text);
     assert.ok(typeof widgets === 'object' && widgets !== null && 'items' in widgets && Array.isArray(widgets.items));
     assert.equal(widgets.items.length, 5);
+  };
 
+  it('prints five commands: a token and a key open the API, and neither of them does not', async () => {
+    assert.equal(demo.text().match(/^ {2}curl /gm)?.length, 5);
+    showsAllWidgets(await runPrinted(/^ {2}curl .*Bearer.*client_credentials/));
+    showsAllWidgets(await runPrinted(/^ {2}curl .*X-API-Key.*\/v1\/widgets$/));
+
+    const refused = await runPrinted(/^ {2}curl .* -i https:.*\/v1\/widgets$/);
+    assert.match(refused, /^HTTP\/[\d.]+ 401/);
+    assert.match(refused, /"code":"unauthenticated"/);
+    const metadata = `https://localhost:${env['DEMO_PORT']}/.well-known/oauth-protected-resource/v1`;
+    assert.ok(refused.includes(`Bearer resource_metadata="${metadata}"`), refused);
+    assert.match(refused, /www-authenticate: .*DPoP /i);
+    assert.match(refused, /www-authenticate: ApiKey realm="widgets", header="x-api-key"/i);
+  });
+
+  it('masks what the API tells of its failures, and measures itself', async () => {
     const masked = await runPrinted(/^ {2}curl .*\/v1\/error$/);
     assert.match(masked, /^HTTP\/[\d.]+ 500/);
     assert.match(masked, /application\/problem\+json/);
     assert.doesNotMatch(masked, /hunter2|postgres|\.ts:|x-powered-by|demo\/1\.0/i);
-
     assert.match(await runPrinted(/^ {2}curl .*\/metrics$/), /^# HELP /);
   });
 
@@ -66,14 +81,74 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
     assert.match(await runPrinted(/^ {2}npx node .*explain/), /route +widgets \/ widget /);
   });
 
+  it('lets somebody sign in with a browser, and no token ever gets there', {
+    skip: skipUnless('chromium'),
+  }, async () => {
+    const [, url = '', user = '', password = ''] =
+      /^ {2}(https:\S+) +user (\S+) +password (\S+)$/m.exec(demo.text()) ?? [];
+    const browser = await launchChromium();
+    try {
+      const context = await browser.newContext({ ignoreHTTPSErrors: true });
+      const page = await context.newPage();
+      const bodies: string[] = [];
+      const addresses: string[] = [];
+      page.on('request', (request) => addresses.push(request.url()));
+      page.on('response', async (reply) => {
+        const isText = /json|text|javascript/.test(reply.headers()['content-type'] ?? '');
+        if (isText) bodies.push(await reply.text().catch(() => '')); // a redirect has no body
+      });
+      await page.goto(url);
+      await page
+        .getByRole('link', { name: 'Sign in' })
+        .or(page.getByRole('button', { name: 'Sign in' }))
+        .first()
+        .click();
+      await page.locator('input[name=username]').fill(user);
+      await page.locator('input[name=password]').fill(password);
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Allow' }).click();
+      await page.waitForURL(url);
+      await page.getByText('Ada Lovelace').waitFor();
+
+      await page.locator('#text, input[name=text]').first().fill('call the API');
+      await page.getByRole('button', { name: 'Add' }).click();
+      await page.getByText('call the API').waitFor();
+      const seen = await page.evaluate('document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage })');
+      assert.equal(seen, '{}', 'scripts see no cookie and keep nothing');
+      const [session] = (await context.cookies()).filter(({ name }) => name.startsWith('__Host-sallyport-'));
+      assert.ok(session?.httpOnly === true && session.secure);
+      for (const text of [...bodies, ...addresses]) assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{20,}\.eyJ/, 'a token');
+
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page
+        .getByRole('button', { name: /sign out/i })
+        .or(page.getByRole('link', { name: 'Sign in' }))
+        .first()
+        .waitFor();
+      const after = await page.request.get(new URL('/api/notes', url).href);
+      assert.equal(after.status(), 401, 'the session has ended');
+    } finally {
+      await browser.close();
+    }
+  });
+
   it('carries what the demo API offers', async () => {
-    const curl = ['-sS', '--cacert', join(directory, 'dev-ca/ca.pem')];
+    const key = /X-API-Key: (sp_live_\w+)/.exec(demo.text())?.[1] ?? '';
+    const curl = ['-sS', '--cacert', join(directory, 'dev-ca/ca.pem'), '-H', `X-API-Key: ${key}`];
     const base = `https://localhost:${env['DEMO_PORT']}/v1`;
     const events = await shell('curl', [...curl, '-N', '--max-time', '3', `${base}/events`]).catch((ended) => ended); // it goes on until told to stop
     assert.match(events.stdout, /event: tick/);
-    const seen = await shell('curl', [...curl, '-H', 'X-Forwarded-For: 203.0.113.9', `${base}/headers`]);
+    const seen = await shell('curl', [
+      ...curl,
+      '-H',
+      'X-Forwarded-For: 203.0.113.9',
+      '-H',
+      'X-User-Id: root',
+      `${base}/headers`,
+    ]);
     assert.match(seen.stdout, /X-Forwarded-Proto: https/);
-    assert.doesNotMatch(seen.stdout, /203\.0\.113\.9/);
+    assert.match(seen.stdout, /X-User-Id: config-demo-partner/);
+    assert.doesNotMatch(seen.stdout, /203\.0\.113\.9|root|X-API-Key/);
     const redirect = await shell('curl', ['-sSI', `http://localhost:${env['DEMO_REDIRECT_PORT']}/v1/widgets`]);
     assert.match(redirect.stdout, /^HTTP\/1\.1 308[\s\S]*Location: https:\/\/localhost:\d+\/v1\/widgets/);
   });

@@ -4,7 +4,9 @@ import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DemoApi, startDemoApi } from './api.ts';
+import { startLoginExample } from '../login/app.ts';
+import { startDemoApi } from './api.ts';
+import { DEMO_USER, type DemoSecrets, demoSecrets } from './secrets.ts';
 
 const root = join(import.meta.dirname, '../..');
 const configPath = join(import.meta.dirname, 'sallyport.yaml');
@@ -14,11 +16,11 @@ const caFile = join(dataDir, 'dev-ca/ca.pem');
 /** The ports of sallyport.yaml, with the variables that move them. */
 const ports = [
   { use: 'HTTPS', variable: 'DEMO_PORT', port: portFrom('DEMO_PORT', 8443) },
-  { use: 'HTTP, redirected to HTTPS', variable: 'DEMO_HTTP_PORT', port: portFrom('DEMO_HTTP_PORT', 8080) },
+  { use: 'HTTP, redirected to HTTPS', variable: 'DEMO_REDIRECT_PORT', port: portFrom('DEMO_REDIRECT_PORT', 8080) },
   { use: 'metrics and health', variable: 'DEMO_INTERNAL_PORT', port: portFrom('DEMO_INTERNAL_PORT', 9443) },
 ] as const;
 
-/** Runs the demo API and the gateway before it until Ctrl-C, and says what to try. Resolves with the exit code. */
+/** Runs the demo API, the app and the gateway before them until Ctrl-C, and says what to try. Resolves with the exit code. */
 async function main(): Promise<number> {
   const taken = await takenPorts();
   if (taken.length > 0) {
@@ -29,25 +31,55 @@ async function main(): Promise<number> {
     }
     return 1;
   }
+  const secrets = await demoSecrets();
   const api = await startDemoApi({ port: 0 });
-  const gateway = startGateway(api);
+  const notes = await startLoginExample({ port: 0 });
+  const gateway = startGateway({ DEMO_UPSTREAM: api.url, DEMO_NOTES: notes.url });
   const over = new AbortController();
   const ended = once(gateway, 'exit').then(() => over.abort());
   const asked = stopOnSignal(gateway, over);
   try {
-    if (await readyUnless(over.signal)) console.log(welcome());
+    if ((await readyUnless(over.signal)) && (await makeAccount(secrets))) console.log(welcome(secrets));
     await ended;
     if (!asked.toStop) console.error('The gateway has ended by itself; what it printed above says why.');
     return gateway.exitCode ?? 1;
   } finally {
-    await api.close();
+    await Promise.all([api.close(), notes.close()]);
   }
 }
 
-function startGateway(api: DemoApi): ChildProcess {
+/** Makes the account of the demo's person, as an administrator would; false where that fails, and the command says why. */
+async function makeAccount({ password }: DemoSecrets): Promise<boolean> {
+  const listed = await administer(['users', 'list', '--json'], undefined);
+  if (listed.output.includes(`"username":"${DEMO_USER}"`)) return true;
+  const claims = JSON.stringify({ name: 'Ada Lovelace' });
+  const made = await administer(
+    ['users', 'create', DEMO_USER, '--claims', claims, '--password-stdin'],
+    `${password}\n`,
+  );
+  if (made.code !== 0) console.error(made.output);
+  return made.code === 0;
+}
+
+async function administer(
+  args: readonly string[],
+  input: string | undefined,
+): Promise<{ code: number | null; output: string }> {
+  const command = spawn(process.execPath, [join(root, 'src/main.ts'), ...args, '--data-dir', dataDir]);
+  let output = '';
+  for (const stream of [command.stdout, command.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  command.stdin.end(input);
+  await once(command, 'close');
+  return { code: command.exitCode, output };
+}
+
+function startGateway(env: NodeJS.ProcessEnv): ChildProcess {
   const gateway = spawn(process.execPath, [join(root, 'src/main.ts'), 'start', '--config', configPath], {
     stdio: 'inherit',
-    env: { ...process.env, DEMO_UPSTREAM: api.url },
+    env: { ...process.env, ...env },
     // In a group of its own Ctrl-C does not reach it: it is told below, and the API outlives its last request.
     detached: true,
   });
@@ -90,22 +122,33 @@ function isReady(): Promise<boolean> {
   });
 }
 
-function welcome(): string {
-  const curl = `curl --cacert ${shellWord(hereOf(caFile))}`;
+function welcome({ clientSecret, apiKey, password }: DemoSecrets): string {
+  const curl = `curl -sS --cacert ${shellWord(hereOf(caFile))}`;
   const [https, , internal] = ports;
+  const base = `https://localhost:${https.port}`;
+  const token = `$(${curl} -u demo-program:${clientSecret} -d grant_type=client_credentials -d scope=widgets:read -d resource=${base}/v1 ${base}/oauth/token | sed 's/.*"access_token":"\\([^"]*\\).*/\\1/')`;
   return `
 The gateway stands in front of the demo API. Try, in another terminal:
 
-  ${curl} https://localhost:${https.port}/v1/widgets
-  ${curl} -i https://localhost:${https.port}/v1/error
-  curl http://127.0.0.1:${internal.port}/metrics
+  ${curl} -H "Authorization: Bearer ${token}" ${base}/v1/widgets
+  ${curl} -H 'X-API-Key: ${apiKey}' ${base}/v1/widgets
+  ${curl} -i ${base}/v1/widgets
+  ${curl} -i -H 'X-API-Key: ${apiKey}' ${base}/v1/error
+  curl -sS http://127.0.0.1:${internal.port}/metrics
 
-The first goes through to the API. The second fails in there: the API tells too much, the gateway does not.
-The third is for you alone. What the gateway logs follows below; Ctrl-C ends both.
+The first gets a token by client credentials and calls the API with it, the second shows an API key. The third shows neither: 401, and
+what would be right. The fourth fails in the API, which tells too much; the gateway does not. The last is for you alone.
+
+And in your browser, where nothing that is signed in ever holds a token (it warns of the certificate: it does not know the
+development CA ${hereOf(join(dataDir, 'dev-ca/ca.pem'))}):
+
+  ${base}/   user ${DEMO_USER}   password ${password}
 
 Change ${shellWord(hereOf(configPath))} and save it: the gateway takes it up by itself. To see the road of a request:
 
   npx node ${shellWord(hereOf(join(root, 'src/main.ts')))} explain GET /v1/widgets/3 --config ${shellWord(hereOf(configPath))}
+
+What the gateway logs follows below; Ctrl-C ends everything.
 `;
 }
 

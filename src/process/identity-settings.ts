@@ -20,7 +20,7 @@ export function resourcesOf(config: GatewayConfig): readonly Resource[] {
   const own = config.authorizationServer;
   if (own === undefined) return [];
   const resources = new Map<string, Resource>();
-  for (const { api, issuer, audiences } of oauthAlternatives(config)) {
+  for (const { api, issuer, audiences } of [...oauthAlternatives(config), ...loginResources(config)]) {
     if (issuer !== undefined && issuer !== own.issuer) continue;
     for (const audience of audiences) {
       // A resource indicator is an absolute URI (RFC 8707 §2); another audience cannot be asked for.
@@ -46,6 +46,14 @@ export function loginSettingsOf(config: GatewayConfig): readonly LoginSettings[]
     ca: login.ca,
     hosts: hostsOf(config, name),
   }));
+}
+
+/** What logins ask tokens for: an API that only browsers call has no oauth alternative that would name it. */
+function loginResources(config: GatewayConfig): readonly OauthAlternative[] {
+  return Object.entries(config.logins).flatMap(([name, { issuer, resource }]) => {
+    const using = config.apis.find((api) => loginsOf(api).includes(name));
+    return resource === undefined ? [] : [{ api: using?.name ?? name, issuer, audiences: [resource] }];
+  });
 }
 
 /** Where a login answers: on the hosts of the APIs that use it; none means any. */

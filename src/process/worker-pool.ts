@@ -280,8 +280,8 @@ export class WorkerPool<Config> {
   }
 
   #answered(slot: Slot<Config>, thread: Worker, message: FromWorker): void {
-    if (message.type === 'report') return this.#options.onReport(message.report);
-    if (message.type === 'question') return void answerQuestion(thread, message, this.#options.onQuestion);
+    if (message.type === 'report') this.#options.onReport(message.report);
+    if (message.type === 'question') void answerQuestion(thread, message, this.#options.onQuestion);
     for (const pending of slot.pending) {
       if (pending.matches(message)) {
         pending.resolve(message);

@@ -162,6 +162,10 @@ describe('the login method, on real sessions', () => {
       'cross-site-request',
     );
     assert.equal(await outcome({ Origin: 'null' }, post), 'cross-site-request');
+    assert.equal(await outcome({ Origin: 'null', 'Sec-Fetch-Site': 'cross-site' }, post), 'cross-site-request');
+    assert.equal(await outcome({ Origin: 'null', 'Sec-Fetch-Site': 'same-site' }, post), 'cross-site-request');
+    // A form of a page with Referrer-Policy: no-referrer.
+    assert.equal(await outcome({ Origin: 'null', 'Sec-Fetch-Site': 'same-origin' }, post), 'in');
     assert.equal(await outcome({ Origin: 'https://api.example.com.evil.example' }, post), 'cross-site-request');
     assert.equal(await outcome({ Origin: 'http://api.example.com' }, post), 'cross-site-request');
     assert.equal(await outcome({}, post), 'cross-site-request');

@@ -30,7 +30,10 @@ export function isSameOrigin(request: Omit<RequestOrigin, 'method'>): boolean {
   if (origins.length > 1 || sites.length > 1) return false;
   const [origin] = origins;
   const [site] = sites;
-  if (origin !== undefined) return origin === request.target && (site === undefined || SAME_SITES.has(site));
+  // A page with `Referrer-Policy: no-referrer`, which is our own default, has its forms sent with `Origin: null`, and so does a
+  // sandboxed frame. The first is told from the second by Sec-Fetch-Site, which judges the page's true origin.
+  const isNamed = origin !== undefined && origin !== 'null';
+  if (isNamed) return origin === request.target && (site === undefined || SAME_SITES.has(site));
   // Every browser sends Origin with a handshake (RFC 6455 §4.1).
   return !request.upgrade && site !== undefined && SAME_SITES.has(site);
 }
