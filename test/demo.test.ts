@@ -1,42 +1,23 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import manifest from '../package.json' with { type: 'json' };
-import { launchChromium } from './support/chromium.ts';
-import { freePort } from './support/gateway.ts';
+import { type Demo, runDemo, signInToDemo, startDemo } from './support/demo.ts';
 import { skipUnless } from './support/require-tool.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const shell = promisify(execFile);
 
 describe('npm start', { skip: skipUnless('curl') }, () => {
-  let directory: string;
-  let env: NodeJS.ProcessEnv;
-  let demo: ReturnType<typeof run>;
+  let demo: Demo;
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'sp-demo-'));
-    env = {
-      ...process.env,
-      DEMO_PORT: String(await freePort()),
-      DEMO_REDIRECT_PORT: String(await freePort()),
-      DEMO_INTERNAL_PORT: String(await freePort()),
-      DEMO_DATA_DIR: directory,
-    };
-    demo = run(env);
-    await demo.printed('explain GET');
+    demo = await startDemo();
   });
-  after(async () => {
-    demo.process.kill('SIGINT');
-    if (demo.process.exitCode === null) await once(demo.process, 'exit');
-    await rm(directory, { recursive: true, force: true });
-  });
+  after(() => demo.stop());
 
   /** A line it printed, run as it stands there. */
   async function runPrinted(pattern: RegExp): Promise<string> {
@@ -45,7 +26,7 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
       .split('\n')
       .find((candidate) => pattern.test(candidate));
     assert.ok(line !== undefined, `no such line in:\n${demo.text()}`);
-    const { stdout } = await shell('sh', ['-c', line.trim()], { cwd: root, env });
+    const { stdout } = await shell('sh', ['-c', line.trim()], { cwd: root, env: demo.env });
     return stdout;
   }
 
@@ -63,7 +44,7 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
     const refused = await runPrinted(/^ {2}curl .* -i https:.*\/v1\/widgets$/);
     assert.match(refused, /^HTTP\/[\d.]+ 401/);
     assert.match(refused, /"code":"unauthenticated"/);
-    const metadata = `https://localhost:${env['DEMO_PORT']}/.well-known/oauth-protected-resource/v1`;
+    const metadata = `https://localhost:${demo.env['DEMO_PORT']}/.well-known/oauth-protected-resource/v1`;
     assert.ok(refused.includes(`Bearer resource_metadata="${metadata}"`), refused);
     assert.match(refused, /www-authenticate: .*DPoP /i);
     assert.match(refused, /www-authenticate: ApiKey realm="widgets", header="x-api-key"/i);
@@ -84,40 +65,16 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
   it('lets somebody sign in with a browser, and no token ever gets there', {
     skip: skipUnless('chromium'),
   }, async () => {
-    const [, url = '', user = '', password = ''] =
-      /^ {2}(https:\S+) +user (\S+) +password (\S+)$/m.exec(demo.text()) ?? [];
-    const browser = await launchChromium();
+    const { browser, context, page, url, seen } = await signInToDemo(demo);
     try {
-      const context = await browser.newContext({ ignoreHTTPSErrors: true });
-      const page = await context.newPage();
-      const bodies: string[] = [];
-      const addresses: string[] = [];
-      page.on('request', (request) => addresses.push(request.url()));
-      page.on('response', async (reply) => {
-        const isText = /json|text|javascript/.test(reply.headers()['content-type'] ?? '');
-        if (isText) bodies.push(await reply.text().catch(() => '')); // a redirect has no body
-      });
-      await page.goto(url);
-      await page
-        .getByRole('link', { name: 'Sign in' })
-        .or(page.getByRole('button', { name: 'Sign in' }))
-        .first()
-        .click();
-      await page.locator('input[name=username]').fill(user);
-      await page.locator('input[name=password]').fill(password);
-      await page.keyboard.press('Enter');
-      await page.getByRole('button', { name: 'Allow' }).click();
-      await page.waitForURL(url);
-      await page.getByText('Ada Lovelace').waitFor();
-
       await page.locator('#text, input[name=text]').first().fill('call the API');
       await page.getByRole('button', { name: 'Add' }).click();
       await page.getByText('call the API').waitFor();
-      const seen = await page.evaluate('document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage })');
-      assert.equal(seen, '{}', 'scripts see no cookie and keep nothing');
+      const kept = await page.evaluate('document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage })');
+      assert.equal(kept, '{}', 'scripts see no cookie and keep nothing');
       const [session] = (await context.cookies()).filter(({ name }) => name.startsWith('__Host-sallyport-'));
       assert.ok(session?.httpOnly === true && session.secure);
-      for (const text of [...bodies, ...addresses]) assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{20,}\.eyJ/, 'a token');
+      for (const text of seen) assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{20,}\.eyJ/, 'a token');
 
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page
@@ -134,8 +91,8 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
 
   it('carries what the demo API offers', async () => {
     const key = /X-API-Key: (sp_live_\w+)/.exec(demo.text())?.[1] ?? '';
-    const curl = ['-sS', '--cacert', join(directory, 'dev-ca/ca.pem'), '-H', `X-API-Key: ${key}`];
-    const base = `https://localhost:${env['DEMO_PORT']}/v1`;
+    const curl = ['-sS', '--cacert', join(demo.directory, 'dev-ca/ca.pem'), '-H', `X-API-Key: ${key}`];
+    const base = `https://localhost:${demo.env['DEMO_PORT']}/v1`;
     const events = await shell('curl', [...curl, '-N', '--max-time', '3', `${base}/events`]).catch((ended) => ended); // it goes on until told to stop
     assert.match(events.stdout, /event: tick/);
     const seen = await shell('curl', [
@@ -149,7 +106,7 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
     assert.match(seen.stdout, /X-Forwarded-Proto: https/);
     assert.match(seen.stdout, /X-User-Id: config-demo-partner/);
     assert.doesNotMatch(seen.stdout, /203\.0\.113\.9|root|X-API-Key/);
-    const redirect = await shell('curl', ['-sSI', `http://localhost:${env['DEMO_REDIRECT_PORT']}/v1/widgets`]);
+    const redirect = await shell('curl', ['-sSI', `http://localhost:${demo.env['DEMO_REDIRECT_PORT']}/v1/widgets`]);
     assert.match(redirect.stdout, /^HTTP\/1\.1 308[\s\S]*Location: https:\/\/localhost:\d+\/v1\/widgets/);
   });
 
@@ -159,7 +116,7 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
     const address = squatter.address();
     assert.ok(address !== null && typeof address === 'object');
     try {
-      const second = run({ ...env, DEMO_PORT: String(address.port) });
+      const second = runDemo({ ...demo.env, DEMO_PORT: String(address.port) });
       await once(second.process, 'exit');
       assert.equal(second.process.exitCode, 1);
       assert.match(
@@ -171,31 +128,3 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
     }
   });
 });
-
-/** Runs the command of `npm start`. */
-function run(env: NodeJS.ProcessEnv) {
-  const [, script = ''] = manifest.scripts.start.split(' ');
-  const child = spawn(process.execPath, [script], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let text = '';
-  const waiting = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-      for (const look of waiting) look();
-    });
-  }
-  return {
-    process: child,
-    text: () => text,
-    /** Resolves when it has printed this; rejects where it ends before. */
-    printed: (part: string): Promise<void> =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          if (text.includes(part)) resolve();
-        };
-        waiting.add(look);
-        child.once('exit', () => reject(new Error(`it ended before it printed ${JSON.stringify(part)}:\n${text}`)));
-        look();
-      }),
-  };
-}

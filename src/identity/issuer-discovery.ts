@@ -29,7 +29,7 @@ export async function fetchKeys(url: string, fetcher: BoundedFetch): Promise<JSO
 }
 
 /** Where an issuer's metadata may stand; an issuer with a path has it inserted by one rule and appended by the other. */
-export function metadataUrls(issuer: string): readonly string[] {
+function metadataUrls(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, '');
   return [

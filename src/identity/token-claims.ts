@@ -26,7 +26,7 @@ export interface TokenClaims {
 }
 
 /** The claim of the embedded authorization server that names the grant a token came from. */
-export const GRANT_CLAIM = 'grant_id';
+const GRANT_CLAIM = 'grant_id';
 
 /** Reads the claims of RFC 9068 §2.2 and their relatives; odd shapes are refused, not repaired. */
 export function readClaims(claims: Readonly<Record<string, unknown>>): TokenClaims | TokenFault {

@@ -23,8 +23,6 @@ export const tokenAlgorithms = [
   'Ed25519',
 ] as const;
 
-export type TokenAlgorithm = (typeof tokenAlgorithms)[number];
-
 /** The members that make a public key; whatever else a JWK holds has no say in what is imported. */
 export function publicPart({ kty, crv, x, y, n, e }: JWK): JWK {
   const members = { kty, crv, x, y, n, e };

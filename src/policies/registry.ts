@@ -15,7 +15,7 @@ import { securityHeadersPolicy } from './security-headers/security-headers.ts';
 import { upstreamIdentityPolicy } from './upstream-identity/upstream-identity.ts';
 
 /** Every way to authenticate, the alternatives of the `authenticate` policy. */
-export const authenticationMethods: readonly AuthenticationMethod[] = [
+const authenticationMethods: readonly AuthenticationMethod[] = [
   oauthMethod,
   apiKeyMethod,
   loginMethod,

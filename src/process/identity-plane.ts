@@ -35,7 +35,7 @@ export interface Foundations {
 }
 
 /** The issuer of the JWTs that tell upstreams who calls; their keys are at /.well-known/jwks.json of internal listeners. */
-export const IDENTITY_ISSUER = 'sallyport';
+const IDENTITY_ISSUER = 'sallyport';
 /** Identity JWTs live a minute or so; upstreams may keep the key set for an hour. */
 const IDENTITY_OVERLAP_MS = 2 * 60 * 60 * 1000;
 const IDENTITY_ROTATION_MS = 30 * 24 * 60 * 60 * 1000;

@@ -1,6 +1,7 @@
 import { renderFaults } from '../config/faults.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
+import { workerConfig } from '../config/worker-config.ts';
 import { createControlMetrics } from '../observe/control-metrics.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { CertificateStore, TicketKeys } from './certificate-store.ts';
@@ -232,7 +233,7 @@ class Supervisor implements RunningGateway {
     return {
       generation: this.#generation,
       version: this.#options.version,
-      config,
+      config: workerConfig(config),
       policiesFrom: loaded.customPolicies.length > 0 ? this.#options.configPath : undefined,
       materials,
       files: Object.fromEntries(loaded.contents),

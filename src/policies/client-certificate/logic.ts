@@ -15,7 +15,7 @@ export function isListed(certificate: ClientCertificate, { subjects, fingerprint
 }
 
 /** The subject on one line: `C=DE, O=Example, CN=partner`. */
-export function subjectOf({ subject }: ClientCertificate): string {
+function subjectOf({ subject }: ClientCertificate): string {
   return subject.split('\n').join(', ');
 }
 

@@ -21,7 +21,7 @@ export interface ProtectedResource {
  * The metadata of a protected resource (RFC 9728 §2). `resource` is what clients ask a token for: the audience, where it is the
  * URL the document was asked for; else that URL, which the client compares with the one it called (§3.3).
  */
-export function resourceMetadata(resource: ProtectedResource, origin: string): Readonly<Record<string, unknown>> {
+function resourceMetadata(resource: ProtectedResource, origin: string): Readonly<Record<string, unknown>> {
   const { alternatives, ownIssuer, name, path, scopes } = resource;
   const issuers = alternatives.map(({ issuer }) => issuer ?? ownIssuer).filter((issuer) => issuer !== undefined);
   const audiences = alternatives.flatMap(audiencesOf);
