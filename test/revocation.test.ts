@@ -10,7 +10,7 @@ import { createSessionCookies, deriveCookieKey, newSessionId } from '../src/iden
 import { openRecords, type RecordsSettings } from '../src/stores/open-records.ts';
 import { createSealer } from '../src/stores/sealer.ts';
 import { sessionNamed } from '../src/stores/test-records.ts';
-import { freePort, startGateway, type TestGateway } from './support/gateway.ts';
+import { freePort, startGateway } from './support/gateway.ts';
 import { ask } from './support/http-client.ts';
 import { askAdmin, CALLBACK, identityConfig, issuerOf, makeThrough } from './support/identity-gateway.ts';
 import { type ClientCredentials, postAs, signIn, tokenOf } from './support/identity-tokens.ts';
@@ -57,7 +57,6 @@ describe('revocation under load, one gateway of two workers on SQLite and shared
 });
 
 interface Member {
-  readonly gateway: TestGateway;
   readonly port: number;
   readonly dataDir: string;
 }
@@ -92,7 +91,7 @@ async function startFleet(
     const plan = { port, internalPort, issuerPort, dataDir, upstream: upstream.url, stores: shared.stores };
     const gateway = await startGateway(identityConfig(plan), { fileName: 'sallyport.config.ts' });
     stops.push(gateway.stop);
-    members.push({ gateway, port, dataDir });
+    members.push({ port, dataDir });
   }
   return { members, issuer: issuerOf({ issuerPort }), records: shared.records };
 }
