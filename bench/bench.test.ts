@@ -14,8 +14,8 @@ import { parseProcessStat, processTree } from './process-stat.ts';
 import { cpuMicroseconds, readProcessTree, residentBytes, stillRuns } from './process-tree.ts';
 import { lastWords, Processes } from './processes.ts';
 import { findProgram } from './programs.ts';
-import { renderReport } from './report.ts';
-import type { Results, ThroughputRow } from './results.ts';
+import type { KeysRow } from './results.ts';
+import { runScript } from './run-script.ts';
 import { median, percentile } from './statistics.ts';
 import { tellingLines } from './telling-lines.ts';
 import { parseWrkReport } from './wrk-report.ts';
@@ -169,6 +169,12 @@ describe('readOptions', () => {
     assert.throws(() => readOptions(['--only', 'ngnix'], known), /ngnix: choose from nginx, sallyport/);
   });
 
+  it('takes names of tables and refuses others', () => {
+    assert.deepEqual(readOptions(['--tables', 'keys,plain'], known).tables, ['plain', 'keys']);
+    assert.equal(readOptions([], known).tables, undefined);
+    assert.throws(() => readOptions(['--tables', 'latency'], known), /latency: choose from plain, secured, keys/);
+  });
+
   for (const seconds of ['0', '-1', '1.5', '61', 'ten', '']) {
     it(`refuses --seconds ${JSON.stringify(seconds)}`, () => {
       assert.throws(() => readOptions([`--seconds=${seconds}`], known), /whole number of seconds/);
@@ -186,68 +192,6 @@ describe('parseCoreList', () => {
     assert.deepEqual(parseCoreList('0-2,5'), [0, 1, 2, 5]);
     assert.deepEqual(parseCoreList('7'), [7]);
     assert.deepEqual(parseCoreList(''), []);
-  });
-});
-
-describe('renderReport', () => {
-  const row: ThroughputRow = {
-    peer: 'nginx',
-    cpuMicrosecondsPerRequest: 20,
-    cpuLowest: 19,
-    cpuHighest: 22,
-    requestsPerSecond: 50_000,
-    p50: 1,
-    p99: 2,
-    busy: 1,
-    errors: 0,
-    unfit: undefined,
-  };
-  const nothing = { rows: [], failures: [], skipped: undefined };
-  const results: Results = {
-    measuredAt: '2026-01-02T03:04:05.000Z',
-    options: readOptions([], []),
-    machine: {
-      cpu: 'Some CPU',
-      cores: 2,
-      memoryGiB: 4,
-      kernel: 'Linux 6',
-      loadBefore: 0,
-      node: 'v26',
-      wrk: '4.1.0',
-      openssl: '3.0.0',
-      commit: 'abc1234',
-    },
-    present: [{ title: 'nginx', version: '1.22.1' }],
-    absent: [{ title: 'HAProxy', reason: 'not installed' }],
-    throughput: { ...nothing, rows: [row, { ...row, peer: 'Sallyport', cpuMicrosecondsPerRequest: 50 }] },
-    secured: {
-      ...nothing,
-      rows: [
-        { ...row, peer: 'HAProxy, jwt_verify', cpuMicrosecondsPerRequest: 100 },
-        { ...row, peer: 'Sallyport, one worker', cpuMicrosecondsPerRequest: 60 },
-        { ...row, peer: 'Express + jose', cpuMicrosecondsPerRequest: 600 },
-      ],
-    },
-    securedFirstUse: nothing,
-    keys: nothing,
-    memory: { ...nothing, skipped: 'openssl is not installed' },
-    startup: { ...nothing, failures: [{ peer: 'Sallyport', reason: 'Error: ended\n  before its first answer' }] },
-    routes: nothing,
-  };
-
-  it('gives ratios to nginx, and names what is absent, skipped and failed', () => {
-    const text = renderReport(results);
-    assert.match(text, /\| Sallyport +\| +50\.0 \|.* 2\.50× \|/);
-    assert.match(text, /\| Sallyport, one worker +\| +60\.0 \|.* 0\.60× \| +0\.10× \|/);
-    assert.match(text, /- HAProxy: skipped, not installed/);
-    assert.match(text, /Skipped: openssl is not installed\./);
-    assert.match(text, /- Sallyport: \*\*failed\*\*: Error: ended before its first answer/);
-  });
-
-  it('gives no ratio without nginx, and says when a row is unfit', () => {
-    const alone = { ...row, peer: 'HAProxy', errors: 3, unfit: 'requests failed' };
-    const text = renderReport({ ...results, throughput: { ...nothing, rows: [alone] } });
-    assert.match(text, /\| HAProxy .* – \|.*3 \(unfit: requests failed\)/);
   });
 });
 
@@ -282,6 +226,28 @@ describe('what is not installed', () => {
     });
     assert.equal(findProgram('no-such-program-at-all'), undefined);
     assert.equal(findProgram('sh')?.endsWith('/sh'), true);
+  });
+});
+
+describe('the table of keys', () => {
+  it('imports, looks up and caches as many keys as it is told', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'bench-keys-'));
+    try {
+      const args = ['--expose-gc', new URL('./keys.ts', import.meta.url), 'sqlite', '300', directory];
+      const printed = await runScript(args, { signal: AbortSignal.timeout(60_000), timeoutMs: 60_000 });
+      const row = JSON.parse(printed) as KeysRow; // ours, and typed to print exactly this
+      assert.deepEqual([row.store, row.keys], ['sqlite', 300]);
+      for (const figure of [row.importedPerSecond, row.lookupUs, row.lookupCpuUs, row.finderMiB])
+        assert.ok(figure > 0, printed);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it('says what went wrong in a script', async () => {
+    const args = [new URL('./keys.ts', import.meta.url), 'oracle', '1', '/'];
+    const run = runScript(args, { signal: AbortSignal.timeout(60_000), timeoutMs: 60_000 });
+    await assert.rejects(run, /usage: node keys\.ts/);
   });
 });
 

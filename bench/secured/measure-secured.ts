@@ -33,7 +33,7 @@ export async function measureSecured(stage: Stage, options: Options): Promise<Se
 }
 
 /** Rounds end when their tokens have run out; the time is for a peer so slow that they do not. */
-export const FIRST_USE = { warmUpSeconds: 30, roundSeconds: 30, rounds: 3 };
+const FIRST_USE = { warmUpSeconds: 30, roundSeconds: 30, rounds: 3 };
 
 async function choose(
   all: readonly SecuredPeer[],
