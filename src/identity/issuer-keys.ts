@@ -21,7 +21,7 @@ export interface IssuerKeysOptions {
 export class IssuerKeys {
   readonly #options: IssuerKeysOptions;
   #set: IssuerKeySet | undefined;
-  #metadata: { readonly found: IssuerMetadata; readonly at: number } | undefined;
+  #metadata: { readonly found: Promise<IssuerMetadata>; readonly until: number } | undefined;
   #underway: Promise<void> | undefined;
   #startedAt = Number.NEGATIVE_INFINITY;
   #fault: Error | undefined;
@@ -44,13 +44,16 @@ export class IssuerKeys {
     throw new StoreUnavailable(`the keys of ${this.#options.settings.issuer} cannot be had: ${reason}`);
   }
 
-  /** The issuer's metadata, for its other endpoints; looked for again once an hour. Rejects with FetchFailed. */
-  async metadata(): Promise<IssuerMetadata> {
+  /** The issuer's metadata, for its other endpoints: looked for once for all who ask, again after an hour, and where it was not had after a pause. Rejects with FetchFailed. */
+  metadata(): Promise<IssuerMetadata> {
     const now = performance.now();
-    if (this.#metadata !== undefined && now - this.#metadata.at < METADATA_AGE) return this.#metadata.found;
-    const found = await discover(this.#options.settings.issuer, this.#options.fetcher);
-    this.#metadata = { found, at: now };
-    return found;
+    if (this.#metadata !== undefined && now < this.#metadata.until) return this.#metadata.found;
+    const entry = { found: discover(this.#options.settings.issuer, this.#options.fetcher), until: now + METADATA_AGE };
+    entry.found.catch(() => {
+      entry.until = performance.now() + FIRST_PAUSE;
+    });
+    this.#metadata = entry;
+    return entry.found;
   }
 
   close(): void {
@@ -76,13 +79,13 @@ export class IssuerKeys {
   /** Never rejects: what went wrong is kept, and told where it is new. */
   async #fetch(): Promise<void> {
     this.#startedAt = performance.now();
+    if (this.#fault !== undefined) this.#metadata = undefined; // the keys may have moved
     try {
       const url = this.#options.settings.jwks ?? (await this.metadata()).jwksUri;
       if (url === undefined) throw new Error('its metadata has no jwks_uri');
       this.#take(await fetchKeys(url, this.#options.fetcher));
       this.#fault = undefined;
     } catch (error) {
-      this.#metadata = undefined; // the keys may have moved
       this.#fault = error instanceof Error ? error : new Error(String(error));
       if (!this.#closed) this.#options.onFault(this.#fault);
     }

@@ -74,7 +74,8 @@ export const oauthMethod = defineMethod({
         const claims = readClaims({ ...answer, iss: answer['iss'] ?? rules.issuer, exp: answer['exp'] ?? now + 1 });
         if (typeof claims === 'string') return refuse(exchange, credential, claims);
         if (claims.principal.issuer !== rules.issuer) return refuse(exchange, credential, 'unknown-issuer');
-        const fault = refuseClaims(claims, rules, now);
+        // Asked about a refresh or an ID token, some issuers answer that it is active.
+        const fault = claims.foreignPurpose ? 'not-an-access-token' : refuseClaims(claims, rules, now);
         return fault === undefined
           ? await admit(exchange, credential, claims, now)
           : refuse(exchange, credential, fault);
@@ -152,9 +153,14 @@ export const oauthMethod = defineMethod({
       return resourceMetadataUrl(exchange, context.path);
     }
 
+    /** A token nobody looked at, `passToken` or not; one that another issuer's alternative took is that one's to pass on. */
+    function conceal(exchange: Exchange): void {
+      if (exchange.principal?.method !== 'oauth') exchange.upstreamHeaders.remove.push('authorization', 'dpop');
+    }
+
     return {
       authenticate,
-      conceal: hideToken,
+      conceal,
       challenge(exchange) {
         const parameters = { resource_metadata: metadataUrl(exchange) };
         const bearer = { scheme: 'Bearer', parameters };

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type Exchange, Reply } from '../../exchange.ts';
-import { tokenAlgorithms } from '../../identity/token-keys.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import { definePolicy, type PolicyDefinition } from '../policy.ts';
 import { audiencesOf, type OauthConfig } from './config.ts';
@@ -12,7 +11,7 @@ export interface ProtectedResource {
   readonly name: string;
   /** The path prefix of the API. */
   readonly path: string;
-  readonly alternatives: readonly Pick<OauthConfig, 'issuer' | 'audience' | 'senderConstrained'>[];
+  readonly alternatives: readonly Pick<OauthConfig, 'issuer' | 'audience' | 'algorithms' | 'senderConstrained'>[];
   readonly ownIssuer: string | undefined;
   readonly scopes: readonly string[];
 }
@@ -33,7 +32,7 @@ function resourceMetadata(resource: ProtectedResource, origin: string): Readonly
     ...(scopes.length === 0 ? {} : { scopes_supported: scopes }),
     bearer_methods_supported: ['header'],
     resource_name: name,
-    dpop_signing_alg_values_supported: tokenAlgorithms,
+    dpop_signing_alg_values_supported: [...new Set(alternatives.flatMap(({ algorithms }) => algorithms))],
     ...(constrained ? { dpop_bound_access_tokens_required: true } : {}),
     tls_client_certificate_bound_access_tokens: true,
   };
