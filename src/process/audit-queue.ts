@@ -12,14 +12,14 @@ export interface AuditQueueEvents {
  * far as there is room.
  */
 export class AuditQueue {
-  readonly #log: AuditLog;
+  readonly #log: Pick<AuditLog, 'append'>;
   readonly #events: AuditQueueEvents;
   #waiting: AuditEvent[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(log: AuditLog, events: AuditQueueEvents) {
+  constructor(log: Pick<AuditLog, 'append'>, events: AuditQueueEvents) {
     this.#log = log;
     this.#events = events;
   }
@@ -38,17 +38,20 @@ export class AuditQueue {
     await this.#write();
   }
 
+  /** Nothing to do while a write is under way: it takes along what comes meanwhile, and two at once would write the same twice. */
   #schedule(delay: number): void {
-    if (this.#closed || this.#timer !== undefined) return;
+    if (this.#closed || this.#timer !== undefined || this.#writing !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#writing = this.#write().finally(() => {
+      this.#writing = this.#write().then((isDone) => {
         this.#writing = undefined;
+        if (this.#waiting.length > 0) this.#schedule(isDone ? SOON_MS : AGAIN_MS);
       });
     }, delay).unref();
   }
 
-  async #write(): Promise<void> {
+  /** False where the log did not take them; they wait on. It never rejects. */
+  async #write(): Promise<boolean> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.slice(0, BATCH);
       try {
@@ -56,10 +59,10 @@ export class AuditQueue {
         this.#waiting.splice(0, batch.length);
       } catch (error) {
         this.#events.onFailure(error);
-        this.#schedule(AGAIN_MS);
-        return;
+        return false;
       }
     }
+    return true;
   }
 }
 
