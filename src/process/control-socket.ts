@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { createServer, type RequestListener, request } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { ADMIN_PATH } from '../lib/admin-place.ts';
 import { listenOn } from './own-apps.ts';
@@ -36,6 +36,11 @@ export class NotRunning extends Error {
   override readonly name = 'NotRunning';
 }
 
+/** Somebody answers there who cannot say or do what was asked now. */
+class NotReady extends Error {
+  override readonly name = 'NotReady';
+}
+
 /** Another gateway uses the same data directory. */
 export class AlreadyRunning extends Error {
   override readonly name = 'AlreadyRunning';
@@ -48,20 +53,17 @@ const MAX_SOCKET_PATH_BYTES = 107;
 export async function openControlSocket(dataDir: string, actions: ControlActions): Promise<ControlSocket> {
   const path = controlPath(dataDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const running = await askGateway<GatewayStatus>(dataDir, 'GET', '/status').catch(() => undefined);
+  const running = await whoRuns(dataDir);
   if (running !== undefined)
-    throw new AlreadyRunning(
-      `a gateway with process id ${running.pid} already uses ${dataDir}; stop it or set another dataDir`,
-    );
+    throw new AlreadyRunning(`${running} already uses ${dataDir}; stop it or set another dataDir`);
   await rm(path, { force: true }); // left behind by a gateway that was killed
 
-  const server = createServer({ requestTimeout: 0 }, async (incoming, response) => {
-    if (incoming.url?.startsWith(`${ADMIN_PATH}/`) === true) return actions.administer(incoming, response);
-    const isReload = incoming.method === 'POST' && incoming.url === '/reload';
-    const isStatus = incoming.method === 'GET' && incoming.url === '/status';
-    const answer = isReload ? await actions.reload() : isStatus ? actions.status() : undefined;
-    response.writeHead(answer === undefined ? 404 : 200, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify(answer ?? null));
+  const server = createServer({ requestTimeout: 0 }, (incoming, response) => {
+    answer(actions, incoming, response).catch((error: unknown) => {
+      // The gateway is starting or stopping: a command must not be able to end it by asking at the wrong moment.
+      if (response.headersSent) return response.destroy();
+      return response.writeHead(503).end(error instanceof Error ? error.message : String(error));
+    });
   });
   await listenOn(server, path);
   return {
@@ -71,6 +73,25 @@ export async function openControlSocket(dataDir: string, actions: ControlActions
       await rm(path, { force: true });
     },
   };
+}
+
+/** Undefined where nobody answers. */
+async function whoRuns(dataDir: string): Promise<string | undefined> {
+  try {
+    const { pid } = await askGateway<GatewayStatus>(dataDir, 'GET', '/status');
+    return `a gateway with process id ${pid}`;
+  } catch (error) {
+    return error instanceof NotReady ? 'a gateway that is starting or stopping' : undefined;
+  }
+}
+
+async function answer(actions: ControlActions, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (incoming.url?.startsWith(`${ADMIN_PATH}/`) === true) return actions.administer(incoming, response);
+  const isReload = incoming.method === 'POST' && incoming.url === '/reload';
+  const isStatus = incoming.method === 'GET' && incoming.url === '/status';
+  const outcome = isReload ? await actions.reload() : isStatus ? actions.status() : undefined;
+  response.writeHead(outcome === undefined ? 404 : 200, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify(outcome ?? null));
 }
 
 /** Sends one request to the gateway that runs on this data directory. Rejects with NotRunning where there is none. */
@@ -88,6 +109,7 @@ export function askGateway<Answer>(
         text += part;
       });
       response.on('end', () => {
+        if (response.statusCode !== 200) return reject(new NotReady(`the gateway did not carry it out: ${text}`));
         try {
           resolve(JSON.parse(text) as Answer); // our own process wrote it
         } catch (error) {
