@@ -16,7 +16,7 @@ const postgres = z.strictObject({
     .min(1)
     .max(1000)
     .default(4)
-    .describe('Most connections of the control plane and of each worker.'),
+    .describe('Most connections of each worker and of the control plane, which has one more to follow changes by.'),
   deadline: durationOption()
     .prefault('2s')
     .describe(

@@ -26,9 +26,14 @@ export async function openPostgres(
   const location = parseLocation(settings.url, settings.ca);
   const { deadline, connections } = settings;
   const { kysely, close } = connect(location, { deadline, connections, patience: deadline, readOnly: access.readOnly });
+  // A thread that writes may have all its connections wait for the lock of the log; what others changed is heard all the same.
+  const aside = access.readOnly
+    ? undefined
+    : connect(location, { deadline, connections: 1, patience: deadline, readOnly: true });
   return {
     dialect: 'postgres',
     reader: kysely,
+    follower: aside?.kysely ?? kysely,
     change: async (work) => await changeWith(kysely, access.readOnly, work),
     async migrate(work) {
       // On a connection of its own: a server that hangs is found within the deadline, another's migration is waited for.
@@ -39,7 +44,7 @@ export async function openPostgres(
         await patient.close();
       }
     },
-    close,
+    close: async () => void (await Promise.all([close(), aside?.close()])),
   };
 }
 

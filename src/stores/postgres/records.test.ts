@@ -102,6 +102,27 @@ describe('records on a PostgreSQL that fails', { skip }, () => {
     await records.audit.append(EVENTS);
   });
 
+  it('tells of changes while more wait to write than it has connections', async () => {
+    const holder = new pg.Client(server.url);
+    await holder.connect();
+    await holder.query('begin; select * from audit_head for update');
+    const { connections } = settingsOf(server.url);
+    const waiting = Array.from(
+      { length: 4 * connections },
+      async () => await refuses(async () => await records.audit.append(EVENTS)),
+    );
+    await until('every connection to wait', async () => {
+      const { rows } = await holder.query(
+        "select count(*)::int as waiting from pg_stat_activity where wait_event_type = 'Lock'",
+      );
+      return rows[0].waiting === connections;
+    });
+    assert.ok((await records.audit.after(0, 1)).length === 1); // and is not refused after the deadline
+    await Promise.all(waiting);
+    await holder.query('rollback');
+    await holder.end();
+  });
+
   it('is refused a wrong password and an unknown database, and repeats neither', async () => {
     const wrong = [
       server.url.replace(server.password, 'hunter2hunter2'),

@@ -49,7 +49,7 @@ export function auditLog(database: RecordsDatabase, secrets: StoreSecrets): Audi
   };
 
   const after: AuditLog['after'] = async (seq, limit, types) => {
-    const all = database.reader.selectFrom('audit_log').selectAll().where('seq', '>', seq);
+    const all = database.follower.selectFrom('audit_log').selectAll().where('seq', '>', seq);
     const query = types === undefined ? all : all.where('type', 'in', types);
     return (await query.orderBy('seq').limit(limit).execute()).map(recordOf);
   };

@@ -9,6 +9,8 @@ export interface RecordsDatabase {
   readonly dialect: Dialect;
   /** Sees what was committed, and waits for no writer. */
   readonly reader: Reader;
+  /** The same for who follows the log of changes: it waits for nobody else of this thread either, however many write. */
+  readonly follower: Reader;
   /** Runs work in a transaction, more than once where the database asks for that: the work touches nothing but the database. */
   change<Outcome>(work: (change: Change) => Promise<Outcome>): Promise<Outcome>;
   /** A change that may take as long as it needs: other processes that start are made to wait for it. */

@@ -23,6 +23,7 @@ export async function openSqlite(file: string, access: { readonly readOnly: bool
   return {
     dialect: 'sqlite',
     reader,
+    follower: reader,
     change,
     migrate: change,
     async close() {
