@@ -51,6 +51,22 @@ export const upstreamIdentityConfig = z
         'Header fields by name, each with what it says: id, subject, issuer, client, consumer, kind, method, credential or scope, or the dotted path of a claim. A client’s own field of this name never gets through.',
       ),
   })
+  .superRefine(({ jwt, headers }, context) => {
+    const taken = new Set(jwt === undefined ? [] : [jwt.header.toLowerCase()]);
+    for (const name of Object.keys(headers)) {
+      const lower = name.toLowerCase();
+      const hint = 'give each fact a header field of its own';
+      if (taken.has(lower))
+        context.addIssue({
+          code: 'custom',
+          path: ['headers', name],
+          input: headers[name],
+          message: 'would stand in a field that carries something else already',
+          params: { hint },
+        });
+      taken.add(lower);
+    }
+  })
   .describe('What the upstream is told of the caller.');
 
 export type UpstreamIdentityConfig = z.output<typeof upstreamIdentityConfig>;

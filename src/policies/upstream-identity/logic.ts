@@ -55,17 +55,27 @@ const RESERVED: ReadonlySet<string> = new Set([
   'cnf',
 ]);
 
-/** A field holds printable ASCII: other characters are percent-encoded, so that none can end the field and no two values become one (attack 23). */
+/**
+ * A field holds printable ASCII: other characters are percent-encoded, so that none can end the field and no two values become
+ * one (attack 23). Blanks are, at the ends of a value, where fields lose them, and in an item of a list, whose items they part.
+ */
 function fieldValue(value: unknown): string | undefined {
   const texts = (Array.isArray(value) ? value : [value]).filter((one): one is string | number | boolean =>
     ['string', 'number', 'boolean'].includes(typeof one),
   );
-  if (texts.length === 0) return undefined;
+  const blanks = Array.isArray(value) ? / /g : /^ +| +$/g;
   const text = texts
-    .map((one) => String(one).replaceAll(/[^\x20-\x24\x26-\x7e]/gu, encodeCharacter))
-    .join(' ')
-    .trim();
-  return text === '' || text.length > LONGEST ? undefined : text;
+    .map((one) =>
+      String(one)
+        .replaceAll(/[^\x20-\x24\x26-\x7e]/gu, encodeCharacter)
+        .replaceAll(blanks, encodeBlanks),
+    )
+    .join(' ');
+  return /^(%20| )*$/.test(text) || text.length > LONGEST ? undefined : text;
+}
+
+function encodeBlanks(blanks: string): string {
+  return '%20'.repeat(blanks.length);
 }
 
 function encodeCharacter(character: string): string {
