@@ -13,6 +13,16 @@ export interface Visitor {
 
 type Fields = Readonly<Record<string, string>>;
 
+type FetchPage = (
+  url: string,
+  options: {
+    readonly method: string;
+    readonly redirect: 'manual';
+    readonly headers: Record<string, string>;
+    readonly body?: URLSearchParams;
+  },
+) => Promise<Response>;
+
 export interface PageVisit {
   readonly url: string;
   readonly status: number;
@@ -24,7 +34,8 @@ export interface PageVisit {
   readonly away: URL | undefined;
 }
 
-export function openVisitor(at: Pick<SignInServer, 'issuer'>): Visitor {
+/** `fetchPage` is how it reaches the server, where the usual way does not lead there. */
+export function openVisitor(at: Pick<SignInServer, 'issuer'>, fetchPage: FetchPage = fetch): Visitor {
   const { origin } = new URL(at.issuer);
   const cookies: Visitor['cookies'] = new Map();
 
@@ -35,7 +46,7 @@ export function openVisitor(at: Pick<SignInServer, 'issuer'>): Visitor {
     for (let hops = 0; hops < 12; hops += 1) {
       const { pathname } = new URL(url);
       const sent = [...cookies].filter(([, { path }]) => pathname.startsWith(path));
-      const response = await fetch(url, {
+      const response = await fetchPage(url, {
         method: form === undefined ? 'GET' : 'POST',
         redirect: 'manual',
         headers: {
