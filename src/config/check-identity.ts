@@ -2,9 +2,10 @@ import { readClientRequest } from '../identity/client-keeper.ts';
 import { ADMIN_API } from '../lib/admin-place.ts';
 import { parseApiKey } from '../lib/api-key.ts';
 import { suggest } from '../lib/suggest.ts';
+import { alternativeFaults } from './check-alternatives.ts';
 import { clientRequestOf, optionOfField } from './declared-clients.ts';
 import type { Path, RawFault } from './faults.ts';
-import { loginsOf, OWN_API } from './own-routes.ts';
+import { OWN_API } from './own-routes.ts';
 import type { GatewayConfig } from './schema.ts';
 
 /** What a file says of callers and no part of it can show alone: names that lead nowhere, secrets that are missing, declared clients and keys that cannot be. */
@@ -12,6 +13,8 @@ export function identityFaults(config: GatewayConfig): RawFault[] {
   const names = config.apis.map(({ name }) => name);
   return [
     ...apiFaults(config),
+    ...alternativeFaults(config),
+    ...issuerFaults(config),
     ...serverFaults(config),
     ...loginFaults(config),
     ...consumerFaults(config, new Set([...names, ADMIN_API])),
@@ -20,26 +23,39 @@ export function identityFaults(config: GatewayConfig): RawFault[] {
 }
 
 function apiFaults(config: GatewayConfig): RawFault[] {
-  const known = Object.keys(config.logins);
-  return config.apis.flatMap((api, index) => {
-    const faults: RawFault[] = [];
-    if (api.name === OWN_API || api.name === ADMIN_API)
-      faults.push({
-        path: ['apis', index, 'name'],
-        subject: api.name,
-        message: 'is what the gateway calls its own pages',
-        hint: 'choose another name',
-      });
-    for (const use of loginsOf(api)) {
-      if (known.includes(use)) continue;
-      const near = suggest(use, known);
-      faults.push({
-        path: ['apis', index, 'authenticate'],
-        message: `there is no login ${JSON.stringify(use)}`,
-        hint: near === undefined ? `define it under \`logins\`` : `did you mean ${near}?`,
-      });
-    }
-    return faults;
+  return config.apis.flatMap((api, index): RawFault[] =>
+    api.name === OWN_API || api.name === ADMIN_API
+      ? [
+          {
+            path: ['apis', index, 'name'],
+            subject: api.name,
+            message: 'is what the gateway calls its own pages',
+            hint: 'choose another name',
+          },
+        ]
+      : [],
+  );
+}
+
+/** Tokens name their issuer, so there can be one way only to reach it. */
+function issuerFaults(config: GatewayConfig): RawFault[] {
+  const seen = new Set<string>();
+  return config.issuers.flatMap(({ issuer }, index): RawFault[] => {
+    const path = ['issuers', index, 'issuer'];
+    if (issuer === config.authorizationServer?.issuer)
+      return [
+        {
+          path,
+          subject: issuer,
+          message: 'is the authorization server of the gateway itself, which needs no entry',
+          hint: 'take it out of `issuers`',
+        },
+      ];
+    const repeated = seen.has(issuer);
+    seen.add(issuer);
+    return repeated
+      ? [{ path, subject: issuer, message: 'is described already', hint: 'give each issuer one entry' }]
+      : [];
   });
 }
 
@@ -131,8 +147,17 @@ function consumerFaults(config: GatewayConfig, apis: ReadonlySet<string>): RawFa
         hint: 'choose another name',
       });
     names.add(consumer.name);
+    const keyNames = new Set<string>();
     for (const [keyIndex, key] of consumer.keys.entries()) {
       const keyAt: Path = [...at, 'keys', keyIndex];
+      if (keyNames.has(key.name))
+        faults.push({
+          path: [...keyAt, 'name'],
+          subject: key.name,
+          message: `names another key of ${consumer.name} already`,
+          hint: 'choose another name',
+        });
+      keyNames.add(key.name);
       const parsed = parseApiKey(key.key);
       // The text is a secret, typo or not: it is not shown.
       if (parsed === undefined)

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { issuerOption } from '../identity/issuer-settings.ts';
 import { durationOption } from '../lib/duration.ts';
+import { cidrOption } from '../lib/network-address.ts';
 import { nameOption, textOption } from './option-types.ts';
 import { readPath } from './path-syntax.ts';
 import { certificatesOption, secretOption } from './secret-options.ts';
@@ -32,7 +33,7 @@ const declaredKey = z.strictObject({
   key: secretOption().describe('The whole key, as sallyport keys generate prints it.'),
   scopes: z.array(z.string().min(1)).default([]).describe('What it may do.'),
   apis: z.array(nameOption()).min(1).optional().describe('The APIs it opens; left out, all that take keys.'),
-  cidrs: z.array(z.string()).min(1).optional().describe('Addresses it may be used from; left out, any.'),
+  cidrs: z.array(cidrOption()).min(1).optional().describe('Addresses it may be used from; left out, any.'),
 });
 
 /** A holder of API keys that is declared in the file. Others are made through the admin API. */

@@ -50,6 +50,10 @@ export function loginsOf(api: ApiConfig): readonly string[] {
   });
 }
 
+export function loginRouteName(login: string): string {
+  return `login-${login}`;
+}
+
 /** The alternatives of `authenticate` of an API and its routes; none for `none`. */
 export function alternativesOf(api: ApiConfig): readonly Readonly<Record<string, unknown>>[] {
   return [api, ...api.routes].flatMap(({ policies: settings }) => {
@@ -128,7 +132,7 @@ function logins(config: GatewayConfig): OwnRoute[] {
       return [
         {
           ...base(api.exposure, api.listeners),
-          name: `login-${name}`,
+          name: loginRouteName(name),
           hosts: api.hosts,
           path: login.path,
           prefix: true,

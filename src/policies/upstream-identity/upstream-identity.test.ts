@@ -124,6 +124,28 @@ describe('upstreamIdentity', () => {
     assert.equal(await value('a'.repeat(5_000)), undefined);
   });
 
+  test('blanks neither get lost at the ends of a value nor part the item of a list in two', async () => {
+    const headers = { 'X-User-Id': 'subject', 'X-User-Roles': 'roles' };
+    const spoken = async (subject: string, roles: unknown) => {
+      const { set } = await told({ headers }, testPrincipal({ subject, claims: { roles } }));
+      return [set.get('x-user-id'), set.get('x-user-roles')];
+    };
+    assert.deepEqual(await spoken('alice', ['guest', 'admin']), ['alice', 'guest admin']);
+    assert.deepEqual(await spoken(' alice ', ['guest admin']), ['%20alice%20', 'guest%20admin']);
+    assert.deepEqual(await spoken('alice b', [' ', {}, 'x']), ['alice b', '%20 x']);
+    assert.deepEqual(await spoken('alice', [{}]), ['alice', undefined]);
+  });
+
+  test('a field carries one thing', () => {
+    for (const config of [
+      { headers: { 'X-User': 'id', 'x-user': 'subject' } },
+      { jwt: { header: 'X-User' }, headers: { 'x-USER': 'id' } },
+      { jwt: {}, headers: { 'X-Sallyport-Identity': 'id' } },
+    ])
+      assert.equal(upstreamIdentityConfig.safeParse(config).success, false, JSON.stringify(config));
+    assert.equal(upstreamIdentityConfig.safeParse({ jwt: {}, headers: { 'X-User': 'id' } }).success, true);
+  });
+
   test('a policy that says nothing is none; without a caller it is a fault', () => {
     assert.equal(upstreamIdentityPolicy.compile(upstreamIdentityConfig.parse({}), publicRoute), undefined);
     const hook = compiled({ headers: { 'X-User-Id': 'id' } }, createIdentitySigner());

@@ -1,0 +1,136 @@
+import { suggest } from '../lib/suggest.ts';
+import { audiencesOf, type OauthConfig } from '../policies/oauth/config.ts';
+import type { Path, RawFault } from './faults.ts';
+import type { GatewayConfig } from './schema.ts';
+
+/** Ways to authenticate that could let nobody in, or would never be asked: found when the file loads, and not by the callers. */
+export function alternativeFaults(config: GatewayConfig): RawFault[] {
+  return placesOf(config).flatMap(({ path, alternatives }) => [
+    ...alternatives.flatMap((alternative, at) => [
+      ...loginFaults(config, alternative, [...path, at]),
+      ...oauthFaults(config, oauthOf(alternative), [...path, at, 'oauth']),
+    ]),
+    ...idleFaults(config, alternatives, path),
+  ]);
+}
+
+type Alternative = Readonly<Record<string, unknown>>;
+
+interface Place {
+  readonly path: Path;
+  readonly alternatives: readonly Alternative[];
+}
+
+function placesOf(config: GatewayConfig): readonly Place[] {
+  const admin = config.admin === false ? undefined : config.admin.authenticate;
+  return [
+    ...config.apis.flatMap((api, index) => [
+      placeOf(api.policies['authenticate'], ['apis', index]),
+      ...api.routes.map((route, at) => placeOf(route.policies['authenticate'], ['apis', index, 'routes', at])),
+    ]),
+    placeOf(admin, ['admin']),
+  ];
+}
+
+/** What the policy's schema left of `authenticate`: `none`, nothing, or a list of objects with one member. */
+function placeOf(authenticate: unknown, path: Path): Place {
+  const alternatives = Array.isArray(authenticate) ? (authenticate as readonly Alternative[]) : [];
+  return { path: [...path, 'authenticate'], alternatives };
+}
+
+function oauthOf(alternative: Alternative): OauthConfig | undefined {
+  return alternative['oauth'] as OauthConfig | undefined; // its schema has parsed it
+}
+
+function loginFaults(config: GatewayConfig, { login }: Alternative, path: Path): RawFault[] {
+  const use: unknown = Object(login).use;
+  const known = Object.keys(config.logins);
+  if (typeof use !== 'string' || known.includes(use)) return [];
+  const near = suggest(use, known);
+  return [
+    {
+      path: [...path, 'login', 'use'],
+      subject: use,
+      message: 'is not the name of a login',
+      hint: near === undefined ? 'define it under `logins`' : `did you mean ${near}?`,
+    },
+  ];
+}
+
+function oauthFaults(config: GatewayConfig, oauth: OauthConfig | undefined, path: Path): RawFault[] {
+  if (oauth === undefined) return [];
+  const own = config.authorizationServer?.issuer;
+  const issuer = oauth.issuer ?? own;
+  if (issuer === undefined)
+    return [
+      {
+        path: [...path, 'issuer'],
+        message: 'is missing, and there is no authorization server of the gateway itself',
+        hint: 'name the issuer whose tokens are good here, or add authorizationServer',
+      },
+    ];
+  const faults: RawFault[] = [];
+  if (issuer === own && !audiencesOf(oauth).some(isResource))
+    faults.push({
+      path: [...path, 'audience'],
+      subject: oauth.audience,
+      message: 'is no absolute URI, so no client could ask the authorization server for a token of it (RFC 8707)',
+      hint: 'write a URI such as https://api.example.com/widgets',
+    });
+  if (oauth.opaque === 'introspect' && issuer === own)
+    faults.push({
+      path: [...path, 'opaque'],
+      subject: oauth.opaque,
+      message: 'finds nothing to ask about: every token of the embedded authorization server is a JWT',
+      hint: 'leave it out',
+    });
+  else if (oauth.opaque === 'introspect' && introspectionOf(config, issuer) === undefined)
+    faults.push({
+      path: [...path, 'opaque'],
+      subject: oauth.opaque,
+      message: `takes credentials to ask ${issuer} with`,
+      hint: 'add them under `issuers`: { issuer: …, introspection: { clientId: …, clientSecret: … } }',
+    });
+  return faults;
+}
+
+/** RFC 8707 §2. */
+function isResource(audience: string): boolean {
+  return URL.canParse(audience) && !audience.includes('#');
+}
+
+function introspectionOf(config: GatewayConfig, issuer: string): unknown {
+  return config.issuers.find((settings) => settings.issuer === issuer)?.introspection;
+}
+
+/** An alternative decides over each credential it finds, so a later one for the same credential is never asked. */
+function idleFaults(config: GatewayConfig, alternatives: readonly Alternative[], path: Path): RawFault[] {
+  const first = new Map<string, number>();
+  return alternatives.flatMap((alternative, at): RawFault[] => {
+    const credentials = credentialsOf(config, alternative);
+    const before = credentials.flatMap((credential) => first.get(credential) ?? [])[0];
+    for (const credential of credentials) if (!first.has(credential)) first.set(credential, at);
+    if (before === undefined) return [];
+    return [
+      {
+        path: [...path, at],
+        message: `alternative ${at + 1} is never asked: alternative ${before + 1} decides over the same credentials`,
+        hint: 'make one of the two, with what both take in its lists',
+      },
+    ];
+  });
+}
+
+/** What an alternative decides over, in words that are the same for the same. An opaque token does not say whose it is. */
+function credentialsOf(config: GatewayConfig, alternative: Alternative): readonly string[] {
+  const oauth = oauthOf(alternative);
+  if (oauth !== undefined) {
+    const issuer = oauth.issuer ?? config.authorizationServer?.issuer;
+    return [`token of ${issuer}`, ...(oauth.opaque === 'introspect' ? ['opaque token'] : [])];
+  }
+  const { apiKey, login } = alternative;
+  if (login !== undefined) return [`session of ${Object(login).use}`];
+  if (apiKey === undefined) return ['certificate'];
+  const { in: where, header = 'x-api-key', parameter = 'api_key' } = Object(apiKey);
+  return [where === 'query' ? `parameter ${parameter}` : `field ${String(header).toLowerCase()}`];
+}
