@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JsonObject } from '../lib/json.ts';
+import type { AuditRecord, AuditType } from '../stores/audit.ts';
+import { RevocationList } from './revocation-list.ts';
+import type { TokenFacts } from './services.ts';
+
+/** Milliseconds; tokens say seconds. */
+const AT = 1_800_000_000_000;
+const BEFORE = AT / 1_000 - 10;
+const AFTER = AT / 1_000 + 10;
+
+test('a token is revoked by its own name, by its grant, its client or its user', () => {
+  const cases: readonly (readonly [AuditType, string, JsonObject | undefined])[] = [
+    ['token.revoked', 'token:jti-1', { exp: AFTER }],
+    ['grant.revoked', 'grant:g', undefined],
+    ['client.removed', 'client:app', undefined],
+    ['client.updated', 'client:app', { disabled: true }],
+    ['user.removed', 'user:alice', undefined],
+    ['user.updated', 'user:alice', { disabled: true }],
+    ['user.updated', 'user:alice', { tokensRevoked: true }],
+  ];
+  for (const [type, subject, detail] of cases) {
+    const list = new RevocationList();
+    assert.equal(list.isRevoked(token()), false);
+    list.note([record(type, subject, detail)]);
+    assert.equal(list.epoch, 1);
+    assert.equal(list.isRevoked(token()), true, type);
+    const other = token({ jti: 'jti-2', grantId: 'h', clientId: 'other', subject: 'bob' });
+    assert.equal(list.isRevoked(other), false, type);
+  }
+});
+
+test('what changes nothing of tokens revokes nothing', () => {
+  const list = new RevocationList();
+  list.note([
+    record('client.updated', 'client:app', { disabled: false }),
+    record('user.updated', 'user:alice', { name: 'Alice' }),
+    record('key.revoked', 'key:k', undefined),
+    record('token.issued', 'token:jti-1', undefined),
+  ]);
+  assert.equal(list.epoch, 0);
+  assert.equal(list.isRevoked(token()), false);
+});
+
+test('tokens issued after a client or user came back count; those without a date do not', () => {
+  const list = new RevocationList();
+  list.note([
+    record('client.updated', 'client:app', { disabled: true }),
+    record('user.updated', 'user:alice', { tokensRevoked: true }),
+  ]);
+  assert.equal(list.isRevoked(token({ issuedAt: AFTER })), false);
+  assert.equal(list.isRevoked(token({ issuedAt: undefined })), true);
+});
+
+test('entries are forgotten once no token they concern can be alive', () => {
+  const list = new RevocationList({ longestTokenLifetime: 1_000 });
+  list.note([
+    record('token.revoked', 'token:jti-1', { exp: AT / 1_000 + 5 }),
+    record('grant.revoked', 'grant:g', undefined),
+  ]);
+  list.sweep(AT + 999);
+  assert.equal(list.size, 2);
+  list.sweep(AT + 1_000);
+  assert.equal(list.size, 1);
+  list.sweep(AT + 5_000);
+  assert.equal(list.size, 0);
+});
+
+test('where there is no room, every token from before counts as revoked: more than was asked, never less', () => {
+  const list = new RevocationList({ maxEntries: 3 });
+  const now = Date.now();
+  const many = Array.from({ length: 10 }, (_, at) =>
+    record('token.revoked', `token:t${at}`, { exp: now / 1_000 + 600 }, now),
+  );
+  list.note(many);
+  assert.ok(list.size <= 3, String(list.size));
+  const issuedAt = now / 1_000 - 10;
+  for (let at = 0; at < 10; at += 1) assert.equal(list.isRevoked(token({ jti: `t${at}`, issuedAt })), true);
+  assert.equal(list.isRevoked(token({ jti: 'innocent', issuedAt })), true);
+  assert.equal(list.isRevoked(token({ jti: 'later', issuedAt: now / 1_000 + 1 })), false);
+});
+
+function token(facts: Partial<TokenFacts> = {}): TokenFacts {
+  return { jti: 'jti-1', grantId: 'g', clientId: 'app', subject: 'alice', issuedAt: BEFORE, ...facts };
+}
+
+function record(type: AuditType, subject: string, detail: JsonObject | undefined, at = AT): AuditRecord {
+  return { type, actor: 'system', subject, detail, seq: 1, at, previous: '', hash: '' };
+}
