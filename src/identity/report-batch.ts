@@ -8,6 +8,8 @@ export interface ReportBatch {
   readonly refusedKeys: readonly RefusedKey[];
   /** Events that found no room. */
   readonly dropped: number;
+  /** How often a store gave no answer, and what the last one said; undefined where all did. */
+  readonly storeFailures: { readonly count: number; readonly message: string } | undefined;
 }
 
 /** Events that differ in nothing but time and request are one, with how often it happened. */
@@ -27,6 +29,7 @@ export class ReportCollector {
   #events = new Map<string, { readonly event: AuditEvent; count: number }>();
   #refused = new Map<string, { readonly id: string; readonly address: string; count: number }>();
   #dropped = 0;
+  #storeFailures: ReportBatch['storeFailures'];
 
   audit(event: AuditEvent): void {
     const key = JSON.stringify([event.type, event.actor, event.subject, event.address ?? '', event.detail ?? null]);
@@ -44,18 +47,25 @@ export class ReportCollector {
     else this.#dropped += 1;
   }
 
+  storeFailed(message: string): void {
+    this.#storeFailures = { count: (this.#storeFailures?.count ?? 0) + 1, message };
+  }
+
   /** Everything since the last call, with the uses of keys given; undefined where there is nothing. */
   drain(uses: readonly SummedKeyUse[]): ReportBatch | undefined {
-    if (this.#events.size + this.#refused.size + uses.length + this.#dropped === 0) return undefined;
+    const isQuiet = this.#storeFailures === undefined && this.#dropped === 0;
+    if (isQuiet && this.#events.size + this.#refused.size + uses.length === 0) return undefined;
     const batch: ReportBatch = {
       events: [...this.#events.values()],
       uses,
       refusedKeys: [...this.#refused.values()],
       dropped: this.#dropped,
+      storeFailures: this.#storeFailures,
     };
     this.#events = new Map();
     this.#refused = new Map();
     this.#dropped = 0;
+    this.#storeFailures = undefined;
     return batch;
   }
 }

@@ -14,7 +14,7 @@ export interface ControlMetrics {
   /** Security events that were lost, since the store did not take them in time. */
   auditDropped(count: number): void;
   /** A store did not answer within its deadline, or failed. */
-  storeFailed(): void;
+  storeFailed(count: number): void;
   /** Prometheus text (version 0.0.4) of the control plane and these snapshots; what is no snapshot is left out. */
   aggregate(snapshots: readonly unknown[]): Promise<string>;
 }
@@ -69,7 +69,7 @@ export function createControlMetrics(facts: { readonly version: string }): Contr
   });
   const storeFailures = new Counter({
     name: 'sallyport_store_failures_total',
-    help: 'Times a store did not answer the control plane within its deadline, or failed.',
+    help: 'Times a store did not answer within its deadline, or failed.',
     registers,
   });
 
@@ -80,7 +80,7 @@ export function createControlMetrics(facts: { readonly version: string }): Contr
     certificateExpiry,
     anomaly: (reason) => anomalies.inc({ reason }),
     auditDropped: (count) => auditDropped.inc(count),
-    storeFailed: () => storeFailures.inc(),
+    storeFailed: (count) => storeFailures.inc(count),
     async aggregate(snapshots) {
       const present = snapshots.filter(isSnapshot);
       const families = [...present.map((snapshot) => snapshot.families), ...departed.follow(present)];

@@ -8,6 +8,7 @@ import type { LoginApp } from '../login/login-app.ts';
 import type { AuthorizationServer } from '../oauth/authorization-server.ts';
 import type { Log } from '../observe/log.ts';
 import type { AuditEvent } from '../stores/audit.ts';
+import { StoreUnavailable } from '../stores/stores.ts';
 import { declare } from './declared.ts';
 import type { IdentityPlane } from './identity-plane.ts';
 import { issuerSettingsOf, loginSettingsOf } from './identity-settings.ts';
@@ -145,7 +146,10 @@ export class IdentityApps {
       config,
       settings,
       report: (event) => this.#plane.audit(event),
-      fault: (err) => this.#options.log.error({ err }, 'the authorization server met an unexpected condition'),
+      fault: (err) => {
+        if (err instanceof StoreUnavailable) this.#plane.stores.failed(err);
+        else this.#options.log.error({ err }, 'the authorization server met an unexpected condition');
+      },
       devCa: this.#options.devCa(),
     });
   }

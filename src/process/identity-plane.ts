@@ -10,15 +10,16 @@ import { type AuditEvent, type AuditRecord, auditTypes } from '../stores/audit.t
 import { openCounters } from '../stores/open-counters.ts';
 import { openRecords } from '../stores/open-records.ts';
 import { createSealer, type Sealer } from '../stores/sealer.ts';
-import type { Counters, Records } from '../stores/stores.ts';
+import { type Counters, type Records, StoreUnavailable } from '../stores/stores.ts';
 import { AuditQueue } from './audit-queue.ts';
 import type { News, QuestionMessage, StoreFacts } from './messages.ts';
+import { StoreWatch } from './store-watch.ts';
 
 /** What the control plane counts of callers, for the metrics. */
 export interface IdentityMetrics {
   anomaly(reason: string): void;
   auditDropped(count: number): void;
-  storeFailed(): void;
+  storeFailed(count: number): void;
 }
 
 export interface IdentityPlaneOptions {
@@ -54,7 +55,8 @@ export class IdentityPlane {
   readonly cookieKeySource: Uint8Array;
   readonly identityKeys: SigningKeys;
   readonly issuers: IssuerDirectory;
-  readonly #log: Log;
+  /** Hears of every failure of a store, also of those the workers met. */
+  readonly stores: StoreWatch;
   readonly #metrics: IdentityMetrics;
   readonly #freshness: SharedFreshness;
   readonly #audit: AuditQueue;
@@ -65,20 +67,20 @@ export class IdentityPlane {
   #feed: Feed | undefined;
   #tell: ((news: News) => void) | undefined;
   #seq = 0;
-  #failing = false;
 
   static async open(options: IdentityPlaneOptions): Promise<IdentityPlane> {
     const { facts } = options;
     const sealer = createSealer(facts.sealingKeys);
     const records = await openRecords(facts.records, { sealer, readOnly: false });
+    let counters: Counters | undefined;
     try {
-      const counters = await openCounters(facts.counters);
+      counters = await openCounters(facts.counters);
       const plane = new IdentityPlane(options, { records, counters, sealer });
       await plane.identityKeys.start();
       plane.#seq = (await records.audit.head()).seq;
       return plane;
     } catch (error) {
-      await records.close();
+      await Promise.allSettled([records.close(), counters?.close()]);
       throw error;
     }
   }
@@ -86,13 +88,13 @@ export class IdentityPlane {
   private constructor({ facts, log, metrics }: IdentityPlaneOptions, foundations: Foundations) {
     this.foundations = foundations;
     this.cookieKeySource = facts.sealingKeys[0] ?? new Uint8Array(0);
-    this.#log = log;
+    this.stores = new StoreWatch(log, (failures) => metrics.storeFailed(failures));
     this.#metrics = metrics;
     this.#freshness = new SharedFreshness(facts.freshness);
     const { records } = foundations;
     this.#audit = new AuditQueue(records.audit, {
       onDropped: (count) => metrics.auditDropped(count),
-      onFailure: (error) => this.#storeFailed(error),
+      onFailure: (error) => this.stores.failed(error),
     });
     this.identityKeys = createSigningKeys({
       records,
@@ -101,7 +103,7 @@ export class IdentityPlane {
       rotateAfter: IDENTITY_ROTATION_MS,
       overlap: IDENTITY_OVERLAP_MS,
       onChange: () => this.#tell?.(this.#identityKey()),
-      onFault: (error) => this.#storeFailed(error),
+      onFault: (error) => this.stores.failed(error),
     });
     this.issuers = new IssuerDirectory({
       onChange: (set) => this.#tell?.({ kind: 'issuer-keys', set }),
@@ -126,10 +128,10 @@ export class IdentityPlane {
       after: this.#seq,
       onRecords: (records) => this.#heard(records),
       onRead: (seq, readAt) => {
-        this.#failing = false;
+        this.stores.look();
         this.#freshness.note(seq, readAt);
       },
-      onFailure: (error) => this.#storeFailed(error),
+      onFailure: (error) => this.stores.failed(error),
     });
   }
 
@@ -159,10 +161,12 @@ export class IdentityPlane {
     this.#feed?.nudge();
   }
 
-  report({ events, uses, refusedKeys, dropped }: ReportBatch): void {
+  report({ events, uses, refusedKeys, dropped, storeFailures }: ReportBatch): void {
     for (const { event, count } of events)
       this.#audit.add(count === 1 ? event : { ...event, detail: { ...event.detail, count } });
     if (dropped > 0) this.#metrics.auditDropped(dropped);
+    if (storeFailures !== undefined)
+      this.stores.failed(new StoreUnavailable(storeFailures.message), storeFailures.count);
     for (const use of uses) this.#watch.used(use);
     for (const refusal of refusedKeys) this.#watch.refused(refusal);
   }
@@ -193,7 +197,7 @@ export class IdentityPlane {
     this.#tell?.({ kind: 'changes', records: changes, seq: this.#seq });
     for (const listener of this.#onChange) listener(records);
     if (changes.some(({ type, detail }) => type.startsWith('signing-key.') && detail?.['use'] === 'identity'))
-      this.identityKeys.refresh().catch((error) => this.#storeFailed(error));
+      this.identityKeys.refresh().catch((error) => this.stores.failed(error));
   }
 
   #identityKey(): News {
@@ -210,7 +214,7 @@ export class IdentityPlane {
     try {
       await this.#watch.flush();
     } catch (error) {
-      this.#storeFailed(error);
+      this.stores.failed(error);
     }
   }
 
@@ -218,15 +222,7 @@ export class IdentityPlane {
     try {
       await this.foundations.records.sessions.sweep(Date.now()); // the authorization server sweeps what is its own
     } catch (error) {
-      this.#storeFailed(error);
+      this.stores.failed(error);
     }
-  }
-
-  /** Said once until it works again: a store that is down is asked several times a second. */
-  #storeFailed(error: unknown): void {
-    this.#metrics.storeFailed();
-    if (this.#failing) return;
-    this.#failing = true;
-    this.#log.error({ err: error }, 'the stores do not answer; what cannot be checked is refused until they do');
   }
 }

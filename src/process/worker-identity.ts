@@ -14,6 +14,7 @@ import { openCounters } from '../stores/open-counters.ts';
 import { openRecords } from '../stores/open-records.ts';
 import { createSealer } from '../stores/sealer.ts';
 import type { FromWorker, News, StoreFacts, ToWorker } from './messages.ts';
+import { watchStores } from './watched-stores.ts';
 import { WorkerLink } from './worker-link.ts';
 
 /** What a worker knows of callers, and how it hears of changes. */
@@ -62,9 +63,11 @@ export async function openWorkerIdentity(
   const revocations = new RevocationList({ longestTokenLifetime: LONGEST_TOKEN_MS });
   freshness.takeIn(await catchUp(records.audit, revocations));
   const issuers = createIssuers(link);
-  const keys = createKeyFinder({ records, freshness, capacity: KEY_CAPACITY });
+  const collector = new ReportCollector();
+  const watched = watchStores({ records, counters }, (message) => collector.storeFailed(message));
+  const keys = createKeyFinder({ records: watched.records, freshness, capacity: KEY_CAPACITY });
   const sessions = createSessionFinder({
-    records,
+    records: watched.records,
     link,
     cookies: createSessionCookies(deriveCookieKey(facts.sealingKeys[0] ?? new Uint8Array(0))),
     capacityBytes: SESSION_BYTES,
@@ -72,7 +75,6 @@ export async function openWorkerIdentity(
   });
   const signer = createIdentitySigner();
   const uses = new KeyUses();
-  const collector = new ReportCollector();
 
   function report(): void {
     const batch = collector.drain(uses.drain());
@@ -87,7 +89,7 @@ export async function openWorkerIdentity(
       revocations,
       keys,
       sessions,
-      replay: counters,
+      replay: watched.replay,
       signer,
       reports: {
         audit: (event) => collector.audit(event),
