@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Exchange } from '../exchange.ts';
-import { isHopByHop } from '../lib/http-fields.ts';
+import { forwardingFieldNames, isHopByHop } from '../lib/http-fields.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 export interface BodyPump {
@@ -60,7 +60,7 @@ export function pumpBody(exchange: Exchange, connection: UpstreamConnection, eve
       return;
     }
     stop();
-    if (chunked) connection.write(`0\r\n${trailerSection(exchange.trailers())}\r\n`);
+    if (chunked) connection.write(`0\r\n${trailerSection(exchange)}\r\n`);
     connection.requestSent();
   }
 
@@ -87,18 +87,24 @@ function wasBrokenOff(body: Readable): boolean {
 
 const NOTHING_TO_PUMP: BodyPump = { drained: () => {}, stop: () => {} };
 
-/** Trailers of the request (RFC 9110 §6.5): never fields that frame or route a message. */
-function trailerSection(trailers: readonly string[] | undefined): string {
+/**
+ * Trailers of the request (RFC 9110 §6.5): never fields that frame or route a message, nor any that the head may not have
+ * because the gateway writes or removes it. Upstreams that merge trailers into the head would take a client's word for ours.
+ */
+function trailerSection({ trailers: read, upstreamHeaders: { set, remove } }: Exchange): string {
+  const trailers = read();
   let section = '';
   for (let at = 0; trailers !== undefined && at < trailers.length; at += 2) {
     const name = trailers[at] as string; // at < length
-    if (/^[A-Za-z0-9-]+$/.test(name) && !isHopByHop(name) && !NO_TRAILER.has(name.toLowerCase()))
-      section += `${name}: ${trailers[at + 1]}\r\n`;
+    const lower = name.toLowerCase();
+    if (!/^[a-z0-9-]+$/.test(lower) || isHopByHop(lower) || NO_TRAILER.has(lower)) continue;
+    if (!set.has(lower) && !remove.includes(lower)) section += `${name}: ${trailers[at + 1]}\r\n`;
   }
   return section;
 }
 
-const NO_TRAILER = new Set([
+const NO_TRAILER: ReadonlySet<string> = new Set([
+  ...forwardingFieldNames,
   'authorization',
   'content-encoding',
   'content-length',

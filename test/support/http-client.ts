@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { request as requestTls } from 'node:https';
+import type { PemPair } from './certificate-authority.ts';
 
 export interface Call {
   readonly port: number;
@@ -13,6 +14,8 @@ export interface Call {
   /** The CA to trust; plain text where it is missing. */
   readonly ca?: string;
   readonly servername?: string;
+  /** What the client shows of itself, over TLS. */
+  readonly certificate?: PemPair;
 }
 
 export interface Answered {
@@ -38,9 +41,10 @@ export function openCall({
   agent,
   ca,
   servername = 'localhost',
+  certificate,
 }: Call): ClientRequest {
   const options = { host: '127.0.0.1', port, path, method, headers, agent: agent ?? false };
-  const call = ca === undefined ? request(options) : requestTls({ ...options, ca, servername });
+  const call = ca === undefined ? request(options) : requestTls({ ...options, ca, servername, ...certificate });
   call.on('error', () => {}); // who awaits the reply hears of it
   return call;
 }

@@ -10,6 +10,8 @@ export interface Seen {
   readonly rawHeaders: readonly string[];
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
+  /** As `rawHeaders`; empty where none came. */
+  readonly rawTrailers: readonly string[];
 }
 
 export interface TestUpstream {
@@ -38,6 +40,7 @@ export async function startUpstream(answer: Answer = echo): Promise<TestUpstream
         rawHeaders: request.rawHeaders,
         headers: request.headers,
         body,
+        rawTrailers: request.rawTrailers,
       };
       seen.push(record);
       answer(request, response, record);
