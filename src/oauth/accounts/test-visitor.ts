@@ -100,7 +100,7 @@ export interface PageForm {
 export function formsOf(page: PageVisit): readonly PageForm[] {
   return [...page.body.matchAll(/<form [^>]*action="([^"]*)"[^>]*>(.*?)<\/form>/gs)].map(
     ([, action = '', markup = '']) => {
-      const hidden = [...markup.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)];
+      const hidden = [...markup.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"\/?>/g)];
       return {
         action: new URL(readEntities(action), page.url).href,
         fields: Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, readEntities(value)])),
