@@ -51,7 +51,10 @@ export interface OauthGatewayPlan {
 
 /** Starts one. `plan` is asked with the origin of the gateway and the authority of the partners, for what has to name them. */
 export async function startOauthGateway(
-  plan: (facts: { readonly origin: string; readonly partners: TestAuthority }) => OauthGatewayPlan,
+  plan: (facts: {
+    readonly origin: string;
+    readonly partners: TestAuthority;
+  }) => OauthGatewayPlan | Promise<OauthGatewayPlan>,
 ): Promise<OauthGateway> {
   const stops: (() => Promise<unknown>)[] = [];
   try {
@@ -78,7 +81,7 @@ async function start(
   const origin = `https://localhost:${port}`;
   const issuer = `${origin}/oauth`;
   const [widgets, vault] = [`${origin}/widgets`, `${origin}/vault`];
-  const { clients = [], server, more, alternatives = [], users = [ADA] } = plan({ origin, partners });
+  const { clients = [], server, more, alternatives = [], users = [ADA] } = await plan({ origin, partners });
   const config = {
     listeners: [
       {
