@@ -103,24 +103,24 @@ describe('records on a PostgreSQL that fails', { skip }, () => {
   });
 
   it('tells of changes while more wait to write than it has connections', async () => {
+    const settings = { ...settingsOf(server.url), deadline: 10_000 };
+    const patient = await openRecords(settings, { sealer, readOnly: false });
     const holder = new pg.Client(server.url);
     await holder.connect();
-    await holder.query('begin; select * from audit_head for update');
-    const { connections } = settingsOf(server.url);
-    const waiting = Array.from(
-      { length: 4 * connections },
-      async () => await refuses(async () => await records.audit.append(EVENTS)),
-    );
-    await until('every connection to wait', async () => {
-      const { rows } = await holder.query(
-        "select count(*)::int as waiting from pg_stat_activity where wait_event_type = 'Lock'",
-      );
-      return rows[0].waiting === connections;
-    });
-    assert.ok((await records.audit.after(0, 1)).length === 1); // and is not refused after the deadline
-    await Promise.all(waiting);
-    await holder.query('rollback');
-    await holder.end();
+    try {
+      await holder.query('begin; select * from audit_head for update');
+      const waiting = Array.from({ length: 4 * settings.connections }, async () => await patient.audit.append(EVENTS));
+      await until('every connection to wait', async () => {
+        const blocked = "select pid from pg_stat_activity where wait_event_type = 'Lock'";
+        return (await query(server.url, blocked)).length === settings.connections;
+      });
+      assert.equal((await patient.audit.after(0, 1)).length, 1);
+      await holder.query('rollback');
+      await Promise.all(waiting);
+    } finally {
+      await holder.end();
+      await patient.close();
+    }
   });
 
   it('is refused a wrong password and an unknown database, and repeats neither', async () => {
