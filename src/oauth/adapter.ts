@@ -1,7 +1,7 @@
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import type { JsonObject } from '../lib/json.ts';
 import type { AuditEvent } from '../stores/audit.ts';
-import type { Counters, Records, StoredArtifact } from '../stores/stores.ts';
+import type { Artifact, Counters, Records, StoredArtifact } from '../stores/stores.ts';
 import { createAddressBudget } from './address-budget.ts';
 import type { JwtTokens } from './jwt-tokens.ts';
 import { tooManyRequests } from './too-many-requests.ts';
@@ -24,6 +24,7 @@ export function createAdapterFactory(parts: AdapterParts): AdapterFactory {
     const stored = artifactAdapter(model, records);
     if (model === 'Grant') return grantAdapter(stored, records);
     if (model === 'DeviceCode') return deviceAdapter(stored, counters);
+    if (model === 'RefreshToken') return refreshAdapter(stored, records);
     if (model === 'AccessToken' || model === 'ClientCredentials') {
       return {
         ...stored,
@@ -41,18 +42,7 @@ export function createAdapterFactory(parts: AdapterParts): AdapterFactory {
 function artifactAdapter(model: string, { artifacts }: Records): Adapter {
   return {
     async upsert(id, payload, expiresIn) {
-      await artifacts.upsert({
-        model,
-        id,
-        // oidc-provider hands over plain data; what is undefined in it falls away.
-        payload: JSON.parse(JSON.stringify(payload)) as JsonObject,
-        expiresAt: expiresIn === undefined ? undefined : Date.now() + expiresIn * 1000,
-        grantId: model === 'Grant' ? id : payload.grantId,
-        userCode: payload.userCode,
-        uid: payload.uid,
-        accountId: payload.accountId,
-        clientId: payload.clientId,
-      });
+      await artifacts.upsert(artifactOf(model, id, payload, expiresIn));
     },
     async find(id) {
       return asPayload(await artifacts.find(model, id));
@@ -65,10 +55,7 @@ function artifactAdapter(model: string, { artifacts }: Records): Adapter {
     },
     async consume(id) {
       // Of two racing uses the store lets one through; the other is a use of something used (attack 42, RFC 9700 §4.14.2).
-      if (await artifacts.consume(model, id, Date.now())) return;
-      const used = await artifacts.find(model, id);
-      if (used?.grantId !== undefined) await artifacts.revokeGrant(used.grantId, reuseEvents(used.grantId, used));
-      throw new errors.InvalidGrant(`${model} used twice at a time`);
+      if (!(await artifacts.consume(model, id, Date.now()))) await refuseReuse(model, id, artifacts);
     },
     async destroy(id) {
       await artifacts.destroy(model, id);
@@ -77,6 +64,54 @@ function artifactAdapter(model: string, { artifacts }: Records): Adapter {
       // Everything of a grant goes in one transaction when the Grant itself is destroyed, which always follows; where it does
       // not, one access token was revoked, and the others of its grant stay (RFC 7009 §2.1).
     },
+  };
+}
+
+/**
+ * A refresh token is used up and its successor written in one step: where the store, or this process, ends in between, the
+ * client would be left with a token whose next use looks like theft. oidc-provider does the one right before the other, so
+ * what it uses up waits for what it writes.
+ */
+function refreshAdapter(stored: Adapter, { artifacts }: Records): Adapter {
+  const usedUp = new WeakMap<object, string>();
+  return {
+    ...stored,
+    async consume(id) {
+      const request = Provider.ctx?.oidc;
+      if (request === undefined) await stored.consume(id);
+      else usedUp.set(request, id);
+    },
+    async upsert(id, payload, expiresIn) {
+      const request = Provider.ctx?.oidc;
+      const old = request === undefined ? undefined : usedUp.get(request);
+      if (request === undefined || old === undefined) return await stored.upsert(id, payload, expiresIn);
+      usedUp.delete(request);
+      const consumed = { model: 'RefreshToken', id: old, at: Date.now() };
+      const isFirst = await artifacts.replace(consumed, artifactOf('RefreshToken', id, payload, expiresIn));
+      if (!isFirst) await refuseReuse('RefreshToken', old, artifacts);
+    },
+  };
+}
+
+/** Ends the grant of what was used before. */
+async function refuseReuse(model: string, id: string, artifacts: Records['artifacts']): Promise<never> {
+  const used = await artifacts.find(model, id);
+  if (used?.grantId !== undefined) await artifacts.revokeGrant(used.grantId, reuseEvents(used.grantId, used));
+  throw new errors.InvalidGrant(`${model} used twice at a time`);
+}
+
+function artifactOf(model: string, id: string, payload: AdapterPayload, expiresIn: number | undefined): Artifact {
+  return {
+    model,
+    id,
+    // oidc-provider hands over plain data; what is undefined in it falls away.
+    payload: JSON.parse(JSON.stringify(payload)) as JsonObject,
+    expiresAt: expiresIn === undefined ? undefined : Date.now() + expiresIn * 1000,
+    grantId: model === 'Grant' ? id : payload.grantId,
+    userCode: payload.userCode,
+    uid: payload.uid,
+    accountId: payload.accountId,
+    clientId: payload.clientId,
   };
 }
 

@@ -207,6 +207,11 @@ export interface Artifacts {
   findByUid(model: string, uid: string): Promise<StoredArtifact | undefined>;
   /** True for the first caller alone, over all processes; false where it was consumed before or is gone. */
   consume(model: string, id: string, at: number): Promise<boolean>;
+  /** Consumes one and writes its successor, both or neither; false, and nothing is written, where `consume` would say false. */
+  replace(
+    consumed: { readonly model: string; readonly id: string; readonly at: number },
+    successor: Artifact,
+  ): Promise<boolean>;
   destroy(model: string, id: string): Promise<void>;
   /** Removes everything of a grant, of all models. */
   revokeGrant(grantId: string, events: Events): Promise<void>;

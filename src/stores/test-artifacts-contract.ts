@@ -44,6 +44,25 @@ export function artifactsContract(records: () => Records, database: () => TestDa
       assert.equal(await artifacts.consume(artifact.model, artifact.id, 13), false);
     });
 
+    it('are replaced once, by one successor', async () => {
+      const { artifacts } = records();
+      const first = artifactNamed(unique('a'));
+      await artifacts.upsert(first);
+      const successors = [1, 2, 3].map((number) => artifactNamed(unique(`b${number}`)));
+      const outcomes = await Promise.all(
+        successors.map(async (successor) => await artifacts.replace({ ...first, at: 11 }, successor)),
+      );
+      assert.deepEqual(outcomes.toSorted(), [false, false, true]);
+      assert.equal((await artifacts.find(first.model, first.id))?.consumedAt, 11);
+      for (const [index, { model, id }] of successors.entries()) {
+        const found = await artifacts.find(model, id);
+        assert.equal(found !== undefined, outcomes[index], 'a successor is there without its turn, or is missing');
+      }
+      const late = artifactNamed(unique('b'));
+      assert.equal(await artifacts.replace({ model: first.model, id: 'never there', at: 12 }, late), false);
+      assert.equal(await artifacts.find(late.model, late.id), undefined);
+    });
+
     it('go with their grant', async () => {
       const { artifacts } = records();
       const grantId = unique('g');

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { Artifacts, StoredArtifact } from '../stores.ts';
+import type { Artifact, Artifacts, StoredArtifact } from '../stores.ts';
 import { artifactOf, artifactRowOf } from './artifact-row.ts';
 import type { AuditTrail } from './audit-log.ts';
-import type { RecordsDatabase } from './database.ts';
+import type { Change, RecordsDatabase } from './database.ts';
 import { pageOf, rowsToRead } from './page-query.ts';
 import { removeGrants, removeOwned } from './removed-grants.ts';
 import type { StoreSecrets } from './store-secrets.ts';
@@ -21,14 +21,28 @@ export function artifacts(database: RecordsDatabase, secrets: StoreSecrets, audi
     return row === undefined ? undefined : artifactOf(row, secrets.sealer);
   };
 
+  const write = async (change: Change, artifact: Artifact): Promise<void> => {
+    const row = artifactRowOf(artifact, secrets);
+    // What was consumed stays so, whatever is written over it: only `consume` decides who was first.
+    const { id_hash: _id, model: _model, consumed_at: _consumedAt, ...changed } = row;
+    const insert = change.insertInto('artifacts').values(row);
+    await insert.onConflict((conflict) => conflict.column('id_hash').doUpdateSet(changed)).execute();
+  };
+  const consume = async (change: Change, model: string, id: string, at: number): Promise<boolean> => {
+    const { numUpdatedRows } = await change
+      .updateTable('artifacts')
+      .set({ consumed_at: at })
+      .where('id_hash', '=', secrets.hash('artifact', model, id))
+      .where('consumed_at', 'is', null)
+      .where((row) => row.or([row('expires_at', 'is', null), row('expires_at', '>', Date.now())]))
+      .executeTakeFirst();
+    return numUpdatedRows === 1n;
+  };
+
   return {
     async upsert(artifact, events = []) {
-      const row = artifactRowOf(artifact, secrets);
-      // What was consumed stays so, whatever is written over it: only `consume` decides who was first.
-      const { id_hash: _id, model: _model, consumed_at: _consumedAt, ...changed } = row;
       await database.change(async (change) => {
-        const insert = change.insertInto('artifacts').values(row);
-        await insert.onConflict((conflict) => conflict.column('id_hash').doUpdateSet(changed)).execute();
+        await write(change, artifact);
         await audit.record(change, events);
       });
     },
@@ -38,16 +52,13 @@ export function artifacts(database: RecordsDatabase, secrets: StoreSecrets, audi
       await findBy('user_code_hash', secrets.hash('user-code', model, code), model),
     findByUid: async (model, uid) => await findBy('uid_hash', secrets.hash('uid', model, uid), model),
 
-    async consume(model, id, at) {
+    consume: async (model, id, at) => await database.change(async (change) => await consume(change, model, id, at)),
+
+    async replace({ model, id, at }, successor) {
       return await database.change(async (change) => {
-        const { numUpdatedRows } = await change
-          .updateTable('artifacts')
-          .set({ consumed_at: at })
-          .where('id_hash', '=', secrets.hash('artifact', model, id))
-          .where('consumed_at', 'is', null)
-          .where((row) => row.or([row('expires_at', 'is', null), row('expires_at', '>', Date.now())]))
-          .executeTakeFirst();
-        return numUpdatedRows === 1n;
+        const isFirst = await consume(change, model, id, at);
+        if (isFirst) await write(change, successor);
+        return isFirst;
       });
     },
 
