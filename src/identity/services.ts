@@ -55,11 +55,17 @@ export interface KeyFinder {
   find(id: string): KeyWithConsumer | undefined | Promise<KeyWithConsumer | undefined>;
 }
 
+/** What requests need of a session. Its refresh and ID token are the control plane's: workers keep no secret they do not use. */
+export interface LiveSession extends Omit<Session, 'refreshToken' | 'idToken'> {
+  /** Whether there is a refresh token. */
+  readonly refreshable: boolean;
+}
+
 /** Sessions of the `login` policy by their id, at most a second behind the store. */
 export interface SessionFinder {
-  find(id: string): Session | undefined | Promise<Session | undefined>;
+  find(id: string): LiveSession | undefined | Promise<LiveSession | undefined>;
   /** Has the control plane refresh the tokens of a session, once for all who ask; answers the session afterwards, undefined where it has ended. */
-  refresh(id: string): Promise<Session | undefined>;
+  refresh(id: string): Promise<LiveSession | undefined>;
   /** The id of a session inside its cookie; undefined where the cookie is not ours or was tampered with. */
   open(cookie: string): string | undefined;
 }

@@ -87,6 +87,15 @@ describe('finding sessions in a worker', () => {
     assert.equal(state.reads, 1);
   });
 
+  it('hands out no token that only the control plane needs', async () => {
+    const { finder, store } = ground({ idToken: 'the-id-token' });
+    const session = await finder.find('s1');
+    assert.deepEqual([session?.accessToken, session?.refreshable], ['old', true]);
+    assert.ok(session !== undefined && !('refreshToken' in session) && !('idToken' in session));
+    store({ ...SESSION, refreshToken: undefined });
+    assert.equal((await finder.refresh('s1'))?.refreshable, false);
+  });
+
   it('ends a held session at its time', async () => {
     const { state, finder } = ground({ idleUntil: 1_000_500 });
     assert.ok((await finder.find('s1')) !== undefined);

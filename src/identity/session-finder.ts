@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { AuditRecord } from '../stores/audit.ts';
 import type { Records, Session } from '../stores/stores.ts';
 import type { ControlLink } from './link.ts';
-import type { SessionFinder } from './services.ts';
+import type { LiveSession, SessionFinder } from './services.ts';
 import type { SessionCookies } from './session-cookie.ts';
 
 export interface SessionFinderOptions {
@@ -33,29 +33,29 @@ export function createSessionFinder(options: SessionFinderOptions): CachedSessio
     maxEntrySize: LARGEST_ENTRY,
     sizeCalculation: ({ session }, id) => sizeOf(session) + id.length,
   });
-  const reads = new Map<string, Promise<Session | undefined>>();
-  const refreshes = new Map<string, Promise<Session | undefined>>();
+  const reads = new Map<string, Promise<LiveSession | undefined>>();
+  const refreshes = new Map<string, Promise<LiveSession | undefined>>();
   const touched = new LRUCache<string, number>({ max: MOST_TOUCHED });
   // Grows when the cache is emptied: a read that was on its way then may have seen the store before the change.
   let era = 0;
 
-  function find(id: string): Session | undefined | Promise<Session | undefined> {
+  function find(id: string): LiveSession | undefined | Promise<LiveSession | undefined> {
     const now = clock();
     const known = held.get(id);
     if (known !== undefined && now - known.readAt < TRUSTED_MS && now >= known.readAt) return alive(id, known.session);
     return once(reads, id, read);
   }
 
-  async function read(id: string): Promise<Session | undefined> {
+  async function read(id: string): Promise<LiveSession | undefined> {
     const before = era;
     const readAt = clock();
-    const session = await records.sessions.find(id);
+    const session = liveSession(await records.sessions.find(id));
     if (before === era) held.set(id, { session, readAt });
     return alive(id, session);
   }
 
   /** The store answers what has not expired; a session that is held may have expired since. */
-  function alive(id: string, session: Session | undefined): Session | undefined {
+  function alive(id: string, session: LiveSession | undefined): LiveSession | undefined {
     const now = clock();
     if (session === undefined || now >= session.expiresAt || now >= session.idleUntil) return undefined;
     touch(id, now);
@@ -69,7 +69,7 @@ export function createSessionFinder(options: SessionFinderOptions): CachedSessio
     link.ask('session.touch', { id }).catch(() => touched.delete(id));
   }
 
-  async function refresh(id: string): Promise<Session | undefined> {
+  async function refresh(id: string): Promise<LiveSession | undefined> {
     const stands = await link.ask('session.refresh', { id });
     held.delete(id);
     reads.delete(id);
@@ -90,16 +90,16 @@ export function createSessionFinder(options: SessionFinderOptions): CachedSessio
 }
 
 interface Held {
-  readonly session: Session | undefined;
+  readonly session: LiveSession | undefined;
   readonly readAt: number;
 }
 
 /** Joins callers that ask for the same at the same time. */
 function once(
-  running: Map<string, Promise<Session | undefined>>,
+  running: Map<string, Promise<LiveSession | undefined>>,
   id: string,
-  work: (id: string) => Promise<Session | undefined>,
-): Promise<Session | undefined> {
+  work: (id: string) => Promise<LiveSession | undefined>,
+): Promise<LiveSession | undefined> {
   const present = running.get(id);
   if (present !== undefined) return present;
   const started = work(id).finally(() => {
@@ -109,11 +109,16 @@ function once(
   return started;
 }
 
+function liveSession(stored: Session | undefined): LiveSession | undefined {
+  if (stored === undefined) return undefined;
+  const { refreshToken, idToken: _hint, ...session } = stored;
+  return { ...session, refreshable: refreshToken !== undefined };
+}
+
 /** UTF-16 code units, near enough to bytes to bound memory by. */
-function sizeOf(session: Session | undefined): number {
+function sizeOf(session: LiveSession | undefined): number {
   if (session === undefined) return 64;
-  const tokens = [session.accessToken, session.refreshToken, session.idToken];
-  return 512 + tokens.reduce((sum, token) => sum + (token?.length ?? 0), JSON.stringify(session.claims).length);
+  return 512 + (session.accessToken?.length ?? 0) + JSON.stringify(session.claims).length;
 }
 
 const TRUSTED_MS = 800;

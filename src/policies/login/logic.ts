@@ -1,6 +1,6 @@
 import type { Principal } from '../../exchange.ts';
+import type { LiveSession } from '../../identity/services.ts';
 import type { HeaderList } from '../../lib/header-list.ts';
-import type { Session } from '../../stores/stores.ts';
 import type { LoginFacts } from '../policy.ts';
 
 /** Whether a browser shows the answer to this request as a page: only then does it make sense to send it to a sign-in page. */
@@ -36,14 +36,14 @@ export function signInLocation(
 export type TokenState = 'usable' | 'due' | 'expired';
 
 /** A token is refreshed a little before its time, since the request needs a moment to arrive. Milliseconds. */
-export function tokenState(session: Session, now: number): TokenState {
+export function tokenState(session: LiveSession, now: number): TokenState {
   const { tokenExpiresAt } = session;
   if (tokenExpiresAt === undefined) return 'usable';
   if (now >= tokenExpiresAt) return 'expired';
-  return now >= tokenExpiresAt - REFRESH_BEFORE_MS && session.refreshToken !== undefined ? 'due' : 'usable';
+  return now >= tokenExpiresAt - REFRESH_BEFORE_MS && session.refreshable ? 'due' : 'usable';
 }
 
-export function principalOf(session: Session, login: LoginFacts, credentialId: string): Principal {
+export function principalOf(session: LiveSession, login: LoginFacts, credentialId: string): Principal {
   return {
     id: `${session.issuer}|${session.subject}`,
     kind: 'user',

@@ -1,9 +1,10 @@
 import { Problem } from '../../errors/problem.ts';
 import { type Exchange, type Principal, Reply } from '../../exchange.ts';
+import type { LiveSession } from '../../identity/services.ts';
 import { clearedCookie, sessionCookieName, sessionName } from '../../identity/session-cookie.ts';
 import { cookieValues, withoutGatewayCookies } from '../../identity/session-cookie-field.ts';
 import { HeaderList } from '../../lib/header-list.ts';
-import { type Session, StoreUnavailable } from '../../stores/stores.ts';
+import { StoreUnavailable } from '../../stores/stores.ts';
 import { type AuthenticationOutcome, defineMethod } from '../authentication-method.ts';
 import type { CompileContext, LoginFacts } from '../policy.ts';
 import { loginConfig } from './config.ts';
@@ -20,7 +21,7 @@ export const loginMethod = defineMethod({
     const cookieName = sessionCookieName(config.use);
     const challenge = `Session realm="${config.use}", login="${signInLocation(login, { path: '/', query: undefined }).replace(/\?.*$/, '')}"`;
     // Sessions are held for a second or so: a busy one is made into a principal once, and not with every request.
-    const principals = new WeakMap<Session, Principal>();
+    const principals = new WeakMap<LiveSession, Principal>();
 
     function authenticate(exchange: Exchange): AuthenticationOutcome | Promise<AuthenticationOutcome> {
       const id = openCookie(exchange);
@@ -47,7 +48,7 @@ export const loginMethod = defineMethod({
     function admit(
       exchange: Exchange,
       id: string,
-      session: Session | undefined,
+      session: LiveSession | undefined,
     ): AuthenticationOutcome | Promise<AuthenticationOutcome> {
       if (session === undefined || !isOurs(session)) return undefined;
       if (!config.attachToken || tokenState(session, Date.now()) === 'usable') return accept(exchange, id, session);
@@ -55,13 +56,13 @@ export const loginMethod = defineMethod({
     }
 
     /** The session of another login, or of a provider or client this login had before its configuration changed, is none. */
-    function isOurs(session: Session): boolean {
+    function isOurs(session: LiveSession): boolean {
       return session.login === config.use && session.issuer === login.issuer;
     }
 
-    async function renew(exchange: Exchange, id: string, session: Session): Promise<AuthenticationOutcome> {
+    async function renew(exchange: Exchange, id: string, session: LiveSession): Promise<AuthenticationOutcome> {
       // Without a refresh token there is nothing to be had: the way to a new token leads through the provider.
-      if (session.refreshToken === undefined) return undefined;
+      if (!session.refreshable) return undefined;
       try {
         const renewed = await sessions.refresh(id);
         if (renewed === undefined || !isOurs(renewed)) return undefined;
@@ -73,7 +74,7 @@ export const loginMethod = defineMethod({
       }
     }
 
-    function accept(exchange: Exchange, id: string, session: Session): AuthenticationOutcome {
+    function accept(exchange: Exchange, id: string, session: LiveSession): AuthenticationOutcome {
       if (config.attachToken) {
         const token = session.accessToken;
         if (token === undefined || !isFieldSafe(token))
