@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { type AdminApp, createAdminApp } from '../admin/admin-app.ts';
 import type { Caller } from '../admin/admin-services.ts';
 import { bootstrapAdmin } from '../admin/bootstrap.ts';
+import { configWithoutSecrets } from '../config/config-without-secrets.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createSessionCookies, deriveCookieKey } from '../identity/session-cookie.ts';
 import type { LoginApp } from '../login/login-app.ts';
@@ -34,6 +35,7 @@ export class IdentityApps {
   readonly #plane: IdentityPlane;
   readonly #options: IdentityAppsOptions;
   readonly #admin: AdminApp;
+  /** Without its secrets: what needs one has it. */
   #config: GatewayConfig | undefined;
   #server: AuthorizationServer | undefined;
   #login: LoginApp | undefined;
@@ -80,7 +82,7 @@ export class IdentityApps {
       throw error;
     }
     const before = this.#server;
-    this.#config = config;
+    this.#config = configWithoutSecrets(config);
     this.#server = server;
     const issuer = config.authorizationServer?.issuer;
     this.#plane.applyIssuers({

@@ -1,7 +1,7 @@
+import { configWithoutSecrets } from '../config/config-without-secrets.ts';
 import { renderFaults } from '../config/faults.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { workerConfig } from '../config/worker-config.ts';
 import { createControlMetrics } from '../observe/control-metrics.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { CertificateStore, TicketKeys } from './certificate-store.ts';
@@ -158,7 +158,7 @@ class Supervisor implements RunningGateway {
           generation: () => this.#generation,
         }),
       });
-      const state = { ...base, loaded: { ...loaded, config }, ports, apps, pool, plane, identity };
+      const state = { ...base, loaded: { ...loaded, config: keptOf(config) }, ports, apps, pool, plane, identity };
       this.#state = state;
       const blueprint = await this.#blueprint(config, loaded, certificates, apps);
       plane.follow((news) => pool.tell(news));
@@ -196,7 +196,7 @@ class Supervisor implements RunningGateway {
       await identity.apply(fixed.config, apps.sockets.authorizationServer, async () =>
         pool.apply(await this.#blueprint(fixed.config, loaded, certificates, apps)),
       );
-      this.#state = { ...this.#running(), loaded: { ...loaded, config: fixed.config }, ports: fixed.ports };
+      this.#state = { ...this.#running(), loaded: { ...loaded, config: keptOf(fixed.config) }, ports: fixed.ports };
       await certificates.follow(fixed.config);
       this.#noteExpiries();
       await this.#watch.follow(loaded.files, readAt);
@@ -233,7 +233,7 @@ class Supervisor implements RunningGateway {
     return {
       generation: this.#generation,
       version: this.#options.version,
-      config: workerConfig(config),
+      config: configWithoutSecrets(config),
       policiesFrom: loaded.customPolicies.length > 0 ? this.#options.configPath : undefined,
       materials,
       files: Object.fromEntries(loaded.contents),
@@ -291,6 +291,11 @@ interface State {
   readonly plane: IdentityPlane;
   readonly identity: IdentityApps;
   readonly pool: WorkerPool<GatewayConfig>;
+}
+
+/** What is looked at once a configuration is in force. The next one may not change its stores. */
+function keptOf(config: GatewayConfig): GatewayConfig {
+  return { ...configWithoutSecrets(config), stores: config.stores };
 }
 
 function tellWeakSpots(log: Log, { warnings }: Loaded): void {

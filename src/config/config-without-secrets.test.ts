@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { inertServices } from '../identity/inert-services.ts';
 import { makeApiKey } from '../lib/api-key.ts';
 import { planRoutes } from './compile.ts';
+import { configWithoutSecrets } from './config-without-secrets.ts';
 import { loadConfig } from './load.ts';
-import { workerConfig } from './worker-config.ts';
 
 const secrets = {
   CLIENT_SECRET: 'client-secret-client-secret-client-secret',
@@ -45,15 +45,15 @@ test('workers get no secret of the control plane, and publish the same', async (
   const loaded = await loadConfig('/etc/sallyport.yaml', { env: secrets, dev: false, readFile });
   assert.ok(loaded.ok, loaded.ok ? '' : JSON.stringify(loaded.faults));
   const whole = JSON.stringify(loaded.config);
-  const given = JSON.stringify(workerConfig(loaded.config));
+  const given = JSON.stringify(configWithoutSecrets(loaded.config));
   for (const [name, secret] of Object.entries(secrets)) {
     assert.ok(whole.includes(secret), `${name} is in the configuration`);
     assert.ok(!given.includes(secret), `${name} is given to the workers`);
   }
-  assert.deepEqual(plan(workerConfig(loaded.config)), plan(loaded.config));
+  assert.deepEqual(plan(configWithoutSecrets(loaded.config)), plan(loaded.config));
 });
 
-function plan(config: Parameters<typeof workerConfig>[0]): unknown {
+function plan(config: Parameters<typeof configWithoutSecrets>[0]): unknown {
   const upstream = { pools: [], next: () => assert.fail('nothing is sent'), retire() {} };
   const input = { config, generation: 1, customPolicies: [], identity: inertServices, upstream: () => upstream };
   return planRoutes({ ...input, begin() {}, done() {} }).map(({ api, name, published, plan: steps }) => ({
