@@ -82,18 +82,9 @@ apis:
 
   it('attack 37: a flood of keys nobody knows asks the issuer no more often', async () => {
     const { privateKey } = await generateKeyPair('ES256');
-    const forge = (kid: string) =>
-      new SignJWT({ client_id: 'x' })
-        .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid })
-        .setIssuer(issuer.url)
-        .setSubject('x')
-        .setAudience(AUDIENCE)
-        .setIssuedAt()
-        .setExpirationTime('5m')
-        .sign(privateKey);
     const began = performance.now();
     const before = issuer.keyFetches.length;
-    const forged = await Promise.all(Array.from({ length: 300 }, (_, at) => forge(`unknown-${at}`)));
+    const forged = await Promise.all(Array.from({ length: 300 }, (_, at) => forge(privateKey, `unknown-${at}`)));
     for (let round = 0; round < 3; round += 1) {
       const statuses = await Promise.all(forged.map(call));
       assert.deepEqual([...new Set(statuses)], [401]);
@@ -120,11 +111,26 @@ apis:
     await issuer.pause();
     assert.equal(await call(known), 200);
     assert.equal(await call(opaque), 503);
+    const { privateKey } = await generateKeyPair('ES256');
+    const unknown = await forge(privateKey, 'a-key-nobody-knows');
+    await until('the absence to be noticed', async () => (await call(unknown)) === 503);
+    assert.equal(await call(known), 200);
     await issuer.resume();
     assert.equal(await call(opaque), 200);
     await issuer.rotate('PS256');
     await until('the new key to be known', async () => (await call(await issuer.token())) === 200);
   });
+
+  function forge(key: CryptoKey, kid: string): Promise<string> {
+    return new SignJWT({ client_id: 'x' })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid })
+      .setIssuer(issuer.url)
+      .setSubject('x')
+      .setAudience(AUDIENCE)
+      .setIssuedAt()
+      .setExpirationTime('5m')
+      .sign(key);
+  }
 
   /** Over all workers: no two fetches are closer than the cool-down, but for the timer's own grain. */
   function assertCoolDown(fetches: readonly number[]): void {

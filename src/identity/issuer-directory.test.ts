@@ -96,8 +96,11 @@ describe('issuer directory', () => {
       const first = await directory.keys(issuer, { refresh: false });
       answers[JWKS] = (_, response) => response.writeHead(500).end();
       await pastCoolDown();
-      assert.equal(await directory.keys(issuer, { refresh: true }), first);
+      // What they do not hold cannot be told from what is new.
+      await assert.rejects(directory.keys(issuer, { refresh: true }), StoreUnavailable);
       assert.match(heard.faults.join(), /answered 500/);
+      assert.equal(await directory.keys(issuer, { refresh: false }), first);
+      assert.deepEqual(directory.all(), [first]);
     });
   });
 

@@ -36,10 +36,13 @@ export class IssuerKeys {
     return this.#set;
   }
 
-  /** Rejects with StoreUnavailable where there is no set, and none can be had now. */
+  /**
+   * Rejects with StoreUnavailable where there is no set and none can be had now; with `refresh` also where the last fetch failed:
+   * whether a key that is not known is one of the issuer's cannot be said then.
+   */
   async get(want: { readonly refresh: boolean }): Promise<IssuerKeySet> {
     if (this.#set === undefined || want.refresh) await this.#fetchUnlessCooling();
-    if (this.#set !== undefined) return this.#set;
+    if (this.#set !== undefined && (this.#fault === undefined || !want.refresh)) return this.#set;
     const reason = this.#fault?.message ?? 'they are being fetched';
     throw new StoreUnavailable(`the keys of ${this.#options.settings.issuer} cannot be had: ${reason}`);
   }

@@ -94,11 +94,13 @@ export class TokenVerifier {
     return ring;
   }
 
-  /** Undefined where it was asked a moment ago: a flood of unknown key ids sends a few messages a second, and waits for none (attack 37). */
+  /** Where it was asked a moment ago, that answer holds: a flood of unknown key ids sends a few messages a second (attack 37). Rejects with StoreUnavailable. */
   #refresh(issuer: string): Promise<IssuerKeySet | undefined> {
     const latest = this.#refreshes.get(issuer);
-    if (latest !== undefined && (latest.endedAt === undefined || performance.now() - latest.endedAt < PAUSE)) {
-      return latest.endedAt === undefined ? latest.answer : Promise.resolve(this.#services.issuers.known(issuer));
+    if (latest !== undefined) {
+      if (latest.endedAt === undefined) return latest.answer;
+      const isRecent = performance.now() - latest.endedAt < PAUSE;
+      if (isRecent) return latest.answer.then(() => this.#services.issuers.known(issuer));
     }
     const refresh: Refresh = { answer: askAgain(this.#services.issuers, issuer), endedAt: undefined };
     const ended = () => {
