@@ -35,6 +35,10 @@ export function appHead(client: ClientFacts, heading: HtmlValue): Html {
 /** Nobody checked the name of a client that registered itself. */
 export function registrationNotice(client: ClientFacts): Html {
   if (!client.selfRegistered) return html``;
+  // The host of a metadata document is what is known of its client for sure.
+  const host = client.id.startsWith('https:') ? URL.parse(client.id)?.host : undefined;
+  if (host !== undefined)
+    return html`<p class="notice small">This app is published at <strong>${host}</strong>. Nobody here has checked its name: go on only if you trust that site and have just come from the app.</p>`;
   return html`<p class="notice small">This app registered itself. Nobody here has checked its name: go on only if you have just come from it.</p>`;
 }
 
