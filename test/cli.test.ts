@@ -10,7 +10,7 @@ import manifest from '../package.json' with { type: 'json' };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const golden = join(root, 'test/golden/explain');
-const demo = ['--config', 'examples/demo/sallyport.yaml'];
+const explained = ['--config', 'test/golden/explain/gateway.yaml'];
 
 describe('the command line', () => {
   let directory: string;
@@ -106,12 +106,19 @@ describe('the command line', () => {
     { file: 'metrics-from-outside', args: ['GET', '/metrics'] },
     { file: 'metrics', args: ['GET', '/metrics', '--listener', 'internal'] },
     { file: 'method-not-allowed', args: ['POST', '/metrics', '--listener', 'internal'] },
+    { file: 'open-route', args: ['GET', '/v1/healthz'] },
+    { file: 'app', args: ['GET', '/app/me'] },
+    { file: 'authorization-server', args: ['POST', '/oauth/token'] },
+    { file: 'resource-metadata', args: ['GET', '/.well-known/oauth-protected-resource/v1'] },
+    { file: 'login', args: ['GET', '/.auth/login'] },
+    { file: 'admin-api', args: ['GET', '/admin/v1/keys', '--listener', 'internal'] },
     { file: 'ambiguous', args: ['GET', '/v1/%2e%2e/widgets%2F3'] },
   ];
   for (const { file, args } of requests) {
     it(`explain ${args.join(' ')} is ${file}.txt`, async () => {
-      const { code, stdout, stderr } = await sallyport('explain', ...args, ...demo);
+      const { code, stdout, stderr } = await sallyport('explain', ...args, ...explained);
       assert.equal(code, 0, stderr);
+      assert.ok(!stdout.includes('a-secret-that'));
       const path = join(golden, `${file}.txt`);
       if (process.env['UPDATE_GOLDEN'] === '1') await writeFile(path, stdout);
       assert.equal(stdout, await readFile(path, 'utf8'), 'run with UPDATE_GOLDEN=1 where the change is meant');
@@ -119,20 +126,20 @@ describe('the command line', () => {
   }
 
   it('explain prints JSON for machines', async () => {
-    const matched = json(await sallyport('explain', 'get', '/v1/widgets/3', ...demo, '--json'));
+    const matched = json(await sallyport('explain', 'get', '/v1/widgets/3', ...explained, '--json'));
     assert.equal(matched['outcome'], 'matched');
     assert.deepEqual(matched['params'], { id: '3' });
-    assert.equal(json(await sallyport('explain', 'GET', '/v2', ...demo, '--json'))['outcome'], 'no route');
+    assert.equal(json(await sallyport('explain', 'GET', '/v2', ...explained, '--json'))['outcome'], 'no route');
     const notLoaded = await sallyport('explain', 'GET', '/', '--config', faulty, '--json');
     assert.equal(notLoaded.code, 3);
     assert.equal(json(notLoaded)['outcome'], 'not loaded');
   });
 
   it('explain refuses what cannot be asked', async () => {
-    const listener = await sallyport('explain', 'GET', '/', ...demo, '--listener', 'privat');
+    const listener = await sallyport('explain', 'GET', '/', ...explained, '--listener', 'privat');
     assert.equal(listener.code, 2);
     assert.match(listener.stderr, /there are public, internal/);
-    const field = await sallyport('explain', 'GET', '/', ...demo, '--header', 'no field');
+    const field = await sallyport('explain', 'GET', '/', ...explained, '--header', 'no field');
     assert.equal(field.code, 2);
     assert.match(field.stderr, /Name: value/);
   });

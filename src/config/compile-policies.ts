@@ -18,17 +18,18 @@ class UnmetNeed extends Error {
   override readonly name = 'UnmetNeed';
 }
 
-/** Flattens the policies of one route into the arrays the road runs through. Replies pass them in the opposite order. */
+/** Flattens the policies of one route into the arrays the road runs through. Replies pass them in the opposite order. `customReason` is what `explain` says of the custom ones. */
 export function compilePolicies(
   context: CompileContext,
   settings: Readonly<Record<string, unknown>>,
   custom: readonly PolicyDefinition[],
+  customReason = 'custom, in the order of the file',
 ): Pick<Route, 'requestHooks' | 'requestHookPolicies' | 'replyHooks'> & { readonly plan: readonly PlanStep[] } {
   const requests: { hook: RequestHook; step: PlanStep }[] = [];
   const replies: { hook: ReplyHook; step: PlanStep }[] = [];
   const established = new Set<Fact>();
 
-  for (const { policy, reason } of inOrder(custom)) {
+  for (const { policy, reason } of inOrder(custom, customReason)) {
     const setting = settings[policy.name];
     if (setting === false || (setting === undefined && !policy.onByDefault(context))) continue;
     const missing = policy.needs.find((fact) => !established.has(fact));
@@ -59,16 +60,17 @@ export function compilePolicies(
 }
 
 /** The built-in policies as `order.ts` has them, the custom ones behind them in their phase. */
-function inOrder(custom: readonly PolicyDefinition[]): { policy: PolicyDefinition; reason: string }[] {
+function inOrder(
+  custom: readonly PolicyDefinition[],
+  customReason: string,
+): { policy: PolicyDefinition; reason: string }[] {
   return phases.flatMap(({ phase }) => [
     ...order
       .filter((place) => place.phase === phase)
       .flatMap(({ policy: name, reason }) =>
         policies.filter((policy) => policy.name === name).map((policy) => ({ policy, reason })),
       ),
-    ...custom
-      .filter((policy) => policy.phase === phase)
-      .map((policy) => ({ policy, reason: 'custom, in the order of the file' })),
+    ...custom.filter((policy) => policy.phase === phase).map((policy) => ({ policy, reason: customReason })),
   ]);
 }
 

@@ -112,7 +112,7 @@ function planOwnRoute(input: CompileInput, route: OwnRoute, secureListeners: Rea
       ? undefined
       : { upstream: input.upstream(upstream), preserveHost: true, rewrite: undefined, seesGatewayCookies: true };
   const context = { api, route: name, exposure, secure, path, ...callerFacts(input.config, input.identity) };
-  const compiled = routeOf(context, route.settings, route.own, forward);
+  const compiled = routeOf(context, route.settings, route.own, forward, 'only this place of the gateway itself has it');
   return withPlace(compiled, route, upstream, methods, path, { path, prefix, headers: [] });
 }
 
@@ -137,8 +137,9 @@ function routeOf(
   settings: ApiConfig['policies'],
   custom: readonly PolicyDefinition[],
   forward: ForwardPlan | undefined,
+  customReason?: string,
 ): Route & { readonly plan: readonly PlanStep[] } {
-  const compiled = compilePolicies(context, settings, custom);
+  const compiled = compilePolicies(context, settings, custom, customReason);
   return { api: context.api, name: context.route, forward, ...compiled };
 }
 
