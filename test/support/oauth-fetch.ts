@@ -28,8 +28,8 @@ export function openTlsFetch(options: {
     connect: {
       ca: [...ca],
       ...(certificate === undefined ? {} : { cert: certificate.cert, key: certificate.key }),
-      ...(address === undefined ? {} : { localAddress: address }),
     },
+    ...(address === undefined ? {} : { localAddress: address }),
   });
   return {
     async fetch(url, { headers, body = null, signal = null, ...rest } = {}) {
