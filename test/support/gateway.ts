@@ -72,7 +72,7 @@ export async function startGateway(config: string, options: StartOptions = {}): 
                 .join('\n')}\n${printed}`,
             ),
           );
-        }, withinMs);
+        }, withinMs).unref(); // a gateway that did not start keeps no test waiting
         const listener = (line: LogLine): void => {
           if (!matches(line)) return;
           clearTimeout(timer);
