@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { DEMO_USER } from '../examples/demo/secrets.ts';
+import { verifyPassword } from '../src/identity/password.ts';
+import { openRecords } from '../src/stores/open-records.ts';
+import { createSealer, parseSealingKey } from '../src/stores/sealer.ts';
+import type { User, Users } from '../src/stores/stores.ts';
 import { type Demo, runDemo, signInToDemo, startDemo } from './support/demo.ts';
 import { skipUnless } from './support/require-tool.ts';
 
@@ -74,16 +80,17 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
       assert.equal(kept, '{}', 'scripts see no cookie and keep nothing');
       const [session] = (await context.cookies()).filter(({ name }) => name.startsWith('__Host-sallyport-'));
       assert.ok(session?.httpOnly === true && session.secure);
-      for (const text of seen) assert.doesNotMatch(text, /eyJ[A-Za-z0-9_-]{20,}\.eyJ/, 'a token');
+      for (const text of [...seen, page.url()]) assert.doesNotMatch(text, TOKEN);
 
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      await page
-        .getByRole('button', { name: /sign out/i })
-        .or(page.getByRole('link', { name: 'Sign in' }))
-        .first()
-        .waitFor();
+      await page.getByRole('button', { name: 'Sign out' }).click(); // in the app
+      await page.waitForURL(/\/oauth\/logout/);
+      await page.getByRole('button', { name: 'Sign out' }).click(); // at the authorization server
+      await page.getByRole('link', { name: 'Sign in' }).waitFor();
+      assert.equal(page.url(), url);
       const after = await page.request.get(new URL('/api/notes', url).href);
       assert.equal(after.status(), 401, 'the session has ended');
+      // The hint of RP-initiated logout is an ID token, and opens nothing (docs/login.md).
+      for (const text of seen) assert.doesNotMatch(text.replace(/id_token_hint=[^&]+/, ''), TOKEN);
     } finally {
       await browser.close();
     }
@@ -127,4 +134,53 @@ describe('npm start', { skip: skipUnless('curl') }, () => {
       squatter.close();
     }
   });
+
+  it('starts again over what it left, also after a crash: what it has printed goes on to work', async () => {
+    const printed = printedLines(demo);
+    const gateway = Number(/"pid":(\d+)/.exec(demo.text())?.[1]);
+    process.kill(gateway, 'SIGKILL');
+    await once(demo.process, 'exit');
+    assert.match(demo.text(), /The gateway has ended by itself/);
+    // As of an older demo, whose password was another one.
+    await withAccount(demo.directory, (users, { id }) =>
+      users.update(id, { passwordHash: undefined, updatedAt: 0 }, []),
+    );
+
+    demo = await startDemo(demo.env);
+    assert.deepEqual(printedLines(demo), printed);
+    assert.doesNotMatch(demo.text(), /first key of the admin API/, 'that is shown once');
+    showsAllWidgets(await runPrinted(/^ {2}curl .*Bearer.*client_credentials/));
+    showsAllWidgets(await runPrinted(/^ {2}curl .*X-API-Key.*\/v1\/widgets$/));
+    const [, password = ''] = /password (\S+)$/m.exec(demo.text()) ?? [];
+    const hash = await withAccount(demo.directory, async (_users, { passwordHash }) => passwordHash);
+    assert.ok(await verifyPassword(password, hash ?? ''), 'the printed password is the account\u2019s');
+  });
 });
+
+/** Two segments of a compact JWS. */
+const TOKEN = /eyJ[A-Za-z0-9_-]{20,}\.eyJ/;
+
+function printedLines(demo: Demo): readonly string[] {
+  return demo
+    .text()
+    .split('\n')
+    .filter((line) => line.startsWith('  '));
+}
+
+/** Does something with the printed user's account in the records of a demo. */
+async function withAccount<Outcome>(
+  directory: string,
+  act: (users: Users, account: User) => Promise<Outcome>,
+): Promise<Outcome> {
+  const key = await readFile(join(directory, 'sealing-key'), 'utf8');
+  const sealer = createSealer([parseSealingKey(key.trim(), 'the sealing key')]);
+  const file = join(directory, 'records.db');
+  const records = await openRecords({ driver: 'sqlite', file }, { sealer, readOnly: false });
+  try {
+    const account = await records.users.findByUsername(DEMO_USER);
+    assert.ok(account !== undefined);
+    return await act(records.users, account);
+  } finally {
+    await records.close();
+  }
+}

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeApiKey } from '../../src/lib/api-key.ts';
 
@@ -9,37 +9,51 @@ export interface DemoSecrets {
   readonly notesSecret: string;
   readonly apiKey: string;
   readonly password: string;
+  /** Whole milliseconds since the epoch. */
+  readonly passwordMadeAt: number;
 }
 
 export const DEMO_USER = 'ada';
 
-/** sallyport.yaml refers to these files, so that every command finds them. */
-const folder = join(import.meta.dirname, '.sallyport/secrets');
+/** sallyport.yaml refers to the files in here, so that every command finds them. */
+const home = join(import.meta.dirname, '.sallyport/secrets');
 
 /** Reads the demo's secrets. They are random, made once, and kept in files that only this user can read. */
-export async function demoSecrets(): Promise<DemoSecrets> {
+export async function demoSecrets(folder = home): Promise<DemoSecrets> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  const password = join(folder, 'password');
   return {
-    clientSecret: await keptSecret('client-secret', randomSecret),
-    notesSecret: await keptSecret('notes-secret', randomSecret),
-    apiKey: await keptSecret('api-key', () => makeApiKey('live').key),
-    password: await keptSecret('password', () => randomBytes(12).toString('base64url')),
+    clientSecret: await keptSecret(join(folder, 'client-secret'), randomSecret),
+    notesSecret: await keptSecret(join(folder, 'notes-secret'), randomSecret),
+    apiKey: await keptSecret(join(folder, 'api-key'), () => makeApiKey('live').key),
+    password: await keptSecret(password, () => randomBytes(12).toString('base64url')),
+    passwordMadeAt: Math.floor((await stat(password)).mtimeMs),
   };
 }
 
-/** Of two demos that start at once, one makes it and both have it. */
-async function keptSecret(name: string, make: () => string): Promise<string> {
-  const file = join(folder, name);
+/** Of several demos that start at once, one makes it and all have it: a file gets its name when all of it is there. */
+async function keptSecret(file: string, make: () => string): Promise<string> {
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   try {
-    const secret = make();
-    await writeFile(file, `${secret}\n`, { mode: 0o600, flag: 'wx' });
-    return secret;
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
   }
+  try {
+    await writeFile(draft, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+    await link(draft, file).catch((error: unknown) => {
+      if (!hasCode(error, 'EEXIST')) throw error;
+    });
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return (await readFile(file, 'utf8')).trim();
 }
 
 function randomSecret(): string {
   return randomBytes(32).toString('base64url');
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -18,29 +18,37 @@ export interface Demo {
   readonly process: ReturnType<typeof spawn>;
   /** Everything it printed. */
   text(): string;
+  /** Ends it as Ctrl-C does. What it keeps stays. */
+  end(): Promise<void>;
+  /** Ends it, and removes what it kept. */
   stop(): Promise<void>;
 }
 
-/** Resolves once the demo has said what to try. */
-export async function startDemo(): Promise<Demo> {
-  const directory = await mkdtemp(join(tmpdir(), 'sp-demo-'));
-  const env = {
+/** Resolves once the demo has said what to try. `before` is the environment of one that has ended, to start it again. */
+export async function startDemo(before?: NodeJS.ProcessEnv): Promise<Demo> {
+  const env = before ?? {
     ...process.env,
     DEMO_PORT: String(await freePort()),
     DEMO_REDIRECT_PORT: String(await freePort()),
     DEMO_INTERNAL_PORT: String(await freePort()),
-    DEMO_DATA_DIR: directory,
+    DEMO_DATA_DIR: await mkdtemp(join(tmpdir(), 'sp-demo-')),
   };
+  const directory = String(env['DEMO_DATA_DIR']);
   const demo = runDemo(env);
-  await demo.printed('explain GET');
+  await demo.printed('Ctrl-C ends everything');
+  async function end(): Promise<void> {
+    if (demo.process.exitCode !== null) return;
+    demo.process.kill('SIGINT');
+    await once(demo.process, 'exit');
+  }
   return {
     env,
     directory,
     process: demo.process,
     text: demo.text,
+    end,
     async stop() {
-      demo.process.kill('SIGINT');
-      if (demo.process.exitCode === null) await once(demo.process, 'exit');
+      await end();
       await rm(directory, { recursive: true, force: true });
     },
   };
