@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Fault, faultsToJson, renderFaults } from '../config/faults.ts';
-import { type Finding, securityFindings } from '../config/findings.ts';
+import type { Finding } from '../config/finding.ts';
+import { securityFindings } from '../config/findings.ts';
 import { loadConfig } from '../config/load.ts';
 import { type CommonOptions, type ExitCode, exitCodes, type ProgramFacts } from './output.ts';
 

@@ -5,8 +5,9 @@ import type { GatewayConfig } from './schema.ts';
 
 /** Ways to authenticate that could let nobody in, or would never be asked: found when the file loads, and not by the callers. */
 export function alternativeFaults(config: GatewayConfig): RawFault[] {
-  return placesOf(config).flatMap(({ path, alternatives }) => [
+  return placesOf(config).flatMap(({ path, alternatives, listeners }) => [
     ...alternatives.flatMap((alternative, at) => [
+      ...certificateFaults(config, alternative, listeners, [...path, at]),
       ...loginFaults(config, alternative, [...path, at]),
       ...oauthFaults(config, oauthOf(alternative), [...path, at, 'oauth']),
     ]),
@@ -19,23 +20,46 @@ type Alternative = Readonly<Record<string, unknown>>;
 interface Place {
   readonly path: Path;
   readonly alternatives: readonly Alternative[];
+  /** Those that carry it. */
+  readonly listeners: readonly string[];
 }
 
 function placesOf(config: GatewayConfig): readonly Place[] {
   const admin = config.admin === false ? undefined : config.admin.authenticate;
+  const internal = config.listeners.filter(({ exposure }) => exposure === 'internal').map(({ name }) => name);
   return [
-    ...config.apis.flatMap((api, index) => [
-      placeOf(api.policies['authenticate'], ['apis', index]),
-      ...api.routes.map((route, at) => placeOf(route.policies['authenticate'], ['apis', index, 'routes', at])),
+    ...config.apis.flatMap(({ policies, routes, listeners }, index) => [
+      placeOf(policies['authenticate'], ['apis', index], listeners),
+      ...routes.map((route, at) => placeOf(route.policies['authenticate'], ['apis', index, 'routes', at], listeners)),
     ]),
-    placeOf(admin, ['admin']),
+    placeOf(admin, ['admin'], internal),
   ];
 }
 
 /** What the policy's schema left of `authenticate`: `none`, nothing, or a list of objects with one member. */
-function placeOf(authenticate: unknown, path: Path): Place {
+function placeOf(authenticate: unknown, path: Path, listeners: readonly string[]): Place {
   const alternatives = Array.isArray(authenticate) ? (authenticate as readonly Alternative[]) : [];
-  return { path: [...path, 'authenticate'], alternatives };
+  return { path: [...path, 'authenticate'], alternatives, listeners };
+}
+
+function certificateFaults(
+  config: GatewayConfig,
+  { clientCertificate }: Alternative,
+  listeners: readonly string[],
+  path: Path,
+): RawFault[] {
+  if (clientCertificate === undefined) return [];
+  const verifying = config.listeners.some(
+    ({ name, tls }) => listeners.includes(name) && tls !== 'none' && tls.clientCa !== undefined,
+  );
+  if (verifying) return [];
+  return [
+    {
+      path: [...path, 'clientCertificate'],
+      message: 'lets nobody in: no listener that carries this verifies client certificates',
+      hint: 'set tls.clientCa of a listener to the authority of those certificates',
+    },
+  ];
 }
 
 function oauthOf(alternative: Alternative): OauthConfig | undefined {

@@ -1,16 +1,7 @@
 import { isLoopback, isPrivate } from '../lib/network-address.ts';
+import type { Finding } from './finding.ts';
+import { identityFindings } from './identity-findings.ts';
 import type { ApiConfig, GatewayConfig, ListenerConfig } from './schema.ts';
-
-/** Something that loads but is risky, as `sallyport check` reports it. */
-export interface Finding {
-  /** Stable, for scripts that accept a finding knowingly. */
-  readonly code: string;
-  readonly severity: 'high' | 'medium' | 'low';
-  /** Where in the file, such as `apis[0].cors`. */
-  readonly path: string;
-  readonly message: string;
-  readonly remedy: string;
-}
 
 /** Reads a configuration that loaded for what a security review would ask about. Pure: it looks at the values only. */
 export function securityFindings(config: GatewayConfig, literalSecrets: readonly string[]): Finding[] {
@@ -25,6 +16,7 @@ export function securityFindings(config: GatewayConfig, literalSecrets: readonly
       }),
     ),
     ...config.listeners.flatMap(listenerFindings),
+    ...identityFindings(config),
     ...config.apis.flatMap((api, index) => apiFindings(config, api, index)),
     ...Object.entries(config.upstreams).flatMap(([name, upstream]) => upstreamFindings(name, upstream.targets)),
   ];
