@@ -3,16 +3,8 @@ import { issuerOption } from '../identity/issuer-settings.ts';
 import { LONGEST_TOKEN_MS } from '../identity/token-lifetime.ts';
 import { durationOption, YEAR } from '../lib/duration.ts';
 import { cidrOption } from '../lib/network-address.ts';
-import { nameOption } from './option-types.ts';
+import { nameOption, scopeOption } from './option-types.ts';
 import { certificatesOption, secretOption } from './secret-options.ts';
-
-const scopeName = () =>
-  z
-    .string()
-    .regex(
-      /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/,
-      'is not a scope: printable ASCII without blanks, quotes and backslashes',
-    );
 
 const lifetimes = z.strictObject({
   accessToken: durationOption({ max: LONGEST_TOKEN_MS })
@@ -31,7 +23,7 @@ const upstreamProvider = z.strictObject({
   issuer: issuerOption().describe('The OpenID provider people sign in at.'),
   clientId: z.string().min(1).max(255).describe('The client this authorization server is there.'),
   clientSecret: secretOption().describe('Its secret.'),
-  scopes: z.array(scopeName()).default(['openid', 'profile', 'email']).describe('Scopes to ask for.'),
+  scopes: z.array(scopeOption()).default(['openid', 'profile', 'email']).describe('Scopes to ask for.'),
   createUsers: z
     .boolean()
     .default(true)
@@ -62,7 +54,7 @@ export const clientSchema = z.strictObject({
     .max(128)
     .optional()
     .describe('What people see when they are asked for consent; left out, the id.'),
-  secret: secretOption()
+  secret: secretOption(32)
     .optional()
     .describe('Its secret; left out for a public client or one that proves itself by key or certificate.'),
   grants: z
@@ -80,7 +72,7 @@ export const clientSchema = z.strictObject({
     .describe('Where people may be sent after signing out.'),
   backchannelLogoutUri: z.string().max(2048).optional().describe('Where it is told that somebody has signed out.'),
   scopes: z
-    .array(scopeName())
+    .array(scopeOption())
     .default([])
     .describe('The scopes it may ask for; openid and offline_access are there where its grants need them.'),
   authentication: z
@@ -125,7 +117,7 @@ export const authorizationServerSchema = z.strictObject({
   listeners: z.array(nameOption()).min(1).optional().describe('The public listeners that carry it; left out, all.'),
   title: z.string().min(1).max(64).default('Sallyport').describe('What its pages are headed with.'),
   scopes: z
-    .record(scopeName(), z.string().min(1).max(200))
+    .record(scopeOption(), z.string().min(1).max(200))
     .default({})
     .describe('The scopes there are, each with the sentence people are asked to consent to.'),
   lifetimes: lifetimes.prefault({}).describe('How long things last.'),

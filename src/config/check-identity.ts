@@ -6,7 +6,7 @@ import { alternativeFaults } from './check-alternatives.ts';
 import { clientRequestOf, optionOfField } from './declared-clients.ts';
 import type { Path, RawFault } from './faults.ts';
 import { OWN_API } from './own-routes.ts';
-import type { GatewayConfig } from './schema.ts';
+import type { AuthorizationServerConfig, GatewayConfig } from './schema.ts';
 
 /** What a file says of callers and no part of it can show alone: names that lead nowhere, secrets that are missing, declared clients and keys that cannot be. */
 export function identityFaults(config: GatewayConfig): RawFault[] {
@@ -89,7 +89,7 @@ function serverFaults(config: GatewayConfig): RawFault[] {
       message: 'is missing, so nobody could register',
       hint: 'give a token by reference, or write access: open',
     });
-  return [...faults, ...clientFaults(server.clients, [...at, 'clients'])];
+  return [...faults, ...clientFaults(server.clients, [...at, 'clients']), ...scopeFaults(server, [...at, 'clients'])];
 }
 
 function clientFaults(clients: NonNullable<GatewayConfig['authorizationServer']>['clients'], at: Path): RawFault[] {
@@ -117,6 +117,25 @@ function clientFaults(clients: NonNullable<GatewayConfig['authorizationServer']>
       }
     return faults;
   });
+}
+
+/** A scope that there is not can be asked for by nobody: it is misspelt, or was forgotten above. */
+function scopeFaults({ scopes, clients }: AuthorizationServerConfig, at: Path): RawFault[] {
+  const known = new Set([...Object.keys(scopes), 'openid', 'offline_access', 'profile', 'email']);
+  return clients.flatMap((client, index) =>
+    client.scopes.flatMap((scope, place): RawFault[] =>
+      known.has(scope)
+        ? []
+        : [
+            {
+              path: [...at, index, 'scopes', place],
+              subject: scope,
+              message: 'is not a scope of this authorization server',
+              hint: `define it under authorizationServer.scopes${suggestion(scope, known)}`,
+            },
+          ],
+    ),
+  );
 }
 
 function loginFaults(config: GatewayConfig): RawFault[] {
@@ -179,7 +198,7 @@ function consumerFaults(config: GatewayConfig, apis: ReadonlySet<string>): RawFa
             path: [...keyAt, 'apis', apiIndex],
             subject: api,
             message: 'is not the name of an API',
-            hint: `write a \`name\` of \`apis\`${suggestion(api, apis)}`,
+            hint: `name an API of the file${suggestion(api, apis)}`,
           });
     }
   }
@@ -188,7 +207,7 @@ function consumerFaults(config: GatewayConfig, apis: ReadonlySet<string>): RawFa
 
 function suggestion(name: string, known: ReadonlySet<string>): string {
   const near = suggest(name, known);
-  return near === undefined ? '' : `, such as ${near}`;
+  return near === undefined ? '' : `, or write ${near}`;
 }
 
 function adminFaults(config: GatewayConfig): RawFault[] {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { issuerOption } from '../identity/issuer-settings.ts';
 import { durationOption } from '../lib/duration.ts';
 import { cidrOption } from '../lib/network-address.ts';
-import { nameOption, textOption } from './option-types.ts';
+import { nameOption, scopeOption, textOption } from './option-types.ts';
 import { readPath } from './path-syntax.ts';
 import { certificatesOption, secretOption } from './secret-options.ts';
 
@@ -11,10 +11,7 @@ export const loginSchema = z.strictObject({
   issuer: issuerOption().optional().describe('The OpenID provider; left out, the embedded authorization server.'),
   clientId: z.string().min(1).max(255).describe('The client the gateway is at the provider.'),
   clientSecret: secretOption().describe('Its secret.'),
-  scopes: z
-    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/))
-    .default(['openid'])
-    .describe('Scopes to ask for; openid is always among them.'),
+  scopes: z.array(scopeOption()).default(['openid']).describe('Scopes to ask for; openid is always among them.'),
   resource: z.url().optional().describe('The API the access token is for (RFC 8707).'),
   path: textOption(readPath, ['/.auth'])
     .prefault('/.auth')
@@ -31,7 +28,7 @@ export type LoginConfig = Readonly<z.output<typeof loginSchema>>;
 const declaredKey = z.strictObject({
   name: nameOption().describe('Unique within the consumer.'),
   key: secretOption().describe('The whole key, as sallyport keys generate prints it.'),
-  scopes: z.array(z.string().min(1)).default([]).describe('What it may do.'),
+  scopes: z.array(scopeOption()).default([]).describe('What it may do.'),
   apis: z.array(nameOption()).min(1).optional().describe('The APIs it opens; left out, all that take keys.'),
   cidrs: z.array(cidrOption()).min(1).optional().describe('Addresses it may be used from; left out, any.'),
 });

@@ -25,6 +25,16 @@ export function textOption<Value>(read: (text: string) => { readonly value: Valu
     });
 }
 
+/** One scope (RFC 6749 §3.3). */
+export function scopeOption() {
+  return z
+    .string()
+    .regex(
+      /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/,
+      'is not a scope: printable ASCII without blanks, quotes and backslashes',
+    );
+}
+
 /** A name given in the file. Names stand in logs, metrics and commands, so their letters are few. */
 export function nameOption() {
   return textOption(

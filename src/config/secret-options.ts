@@ -1,14 +1,14 @@
 import { textOption } from './option-types.ts';
 
-/** A secret; `check` finds one that is written into the file instead of being referred to. */
-export function secretOption() {
+/** A secret of so many characters or more; `check` finds one that is written into the file instead of being referred to. */
+export function secretOption(shortest = MIN_SECRET) {
   return textOption(
     (text) =>
-      text.length >= MIN_SECRET && text.length <= 4096 && !/\s/.test(text)
+      text.length >= shortest && text.length <= 4096 && !/\s/.test(text)
         ? { value: text }
         : {
             message: 'is too short or holds blanks',
-            hint: `give ${MIN_SECRET} or more random characters, through \${env:NAME} or \${file:/run/secrets/name}`,
+            hint: `give ${shortest} or more random characters, through \${env:NAME} or \${file:/run/secrets/name}`,
           },
     ['${env:CLIENT_SECRET}'],
   );
