@@ -1,3 +1,4 @@
+import { steadyNow } from '../lib/steady-clock.ts';
 import type { AuditRecord } from '../stores/audit.ts';
 import type { Records } from '../stores/stores.ts';
 
@@ -5,9 +6,9 @@ export interface FeedOptions {
   readonly records: Pick<Records, 'audit'>;
   /** Everything after this sequence number is told. */
   readonly after: number;
-  /** Called with new records in their order, before `onRead` of the same read. */
+  /** Called with new records in their order, before `onRead` of the same read; with the same ones again where it threw. */
   readonly onRecords: (records: readonly AuditRecord[]) => void;
-  /** The log is known up to `seq` as of `readAt`, ms since the epoch. */
+  /** The log is known up to `seq` as of `readAt`, milliseconds of the steady clock. */
   readonly onRead: (seq: number, readAt: number) => void;
   /** A read failed; the next one is tried all the same. */
   readonly onFailure: (error: unknown) => void;
@@ -33,13 +34,13 @@ export function followAuditLog(options: FeedOptions): Feed {
 
   async function read(): Promise<void> {
     try {
-      for (;;) {
-        const readAt = Date.now();
+      while (!closed) {
+        const readAt = steadyNow();
         const records = await options.records.audit.after(seq, BATCH);
         const last = records.at(-1);
         if (last !== undefined) {
-          seq = last.seq;
           options.onRecords(records);
+          seq = last.seq; // only now: what nobody took in is read again
         }
         if (records.length < BATCH) {
           options.onRead(seq, readAt);
