@@ -42,6 +42,7 @@ describe('programs at the authorization server, by discovery alone over TLS', { 
         { id: 'prover', secret: SECRET, requireDpop: true },
         { id: 'holder', secret: SECRET, requireCertificate: true },
         { id: 'other', secret: SECRET },
+        { id: 'given-nothing', secret: SECRET, scopes: [] },
       ].map((client) => ({ grants: ['client_credentials'], scopes: ['widgets:read'], ...client })),
     }));
     partner = await at.partners.issue('partner.example.com');
@@ -199,6 +200,9 @@ describe('programs at the authorization server, by discovery alone over TLS', { 
       isOauthError('invalid_scope', 400),
       'a scope the client was not given',
     );
+    const givenNothing = await withOauth4webapi(at, basic('given-nothing'));
+    await assert.rejects(grant(givenNothing), isOauthError('invalid_scope', 400), 'a client that was given none');
+    assert.equal(decodeJwt((await grant(givenNothing, { resource: at.vault })).access_token)['scope'], undefined);
   });
 
   test('introspection tells of a token, to its client and to others that can prove who they are', async () => {

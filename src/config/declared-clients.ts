@@ -45,11 +45,12 @@ const OPTIONS: Readonly<Record<string, string>> = {
 };
 
 /** Signing people in takes openid, and staying signed in takes offline_access: a client with these grants may ask for them. */
-function scopesOf(client: ClientConfig): string | undefined {
+function scopesOf(client: ClientConfig): string {
   const implied = [
     ...(client.grants.includes('authorization_code') ? ['openid'] : []),
     ...(client.grants.includes('refresh_token') ? ['offline_access'] : []),
   ];
   const scopes = [...new Set([...implied, ...client.scopes])];
-  return scopes.length === 0 ? undefined : scopes.join(' ');
+  // To a client without the field every scope is open; `openid` alone opens no API.
+  return scopes.length === 0 ? 'openid' : scopes.join(' ');
 }
