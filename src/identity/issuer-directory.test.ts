@@ -13,6 +13,7 @@ describe('issuer directory', () => {
   let answers: Record<string, RequestListener> = {};
   let asked: string[] = [];
   let issuer = '';
+  let now = 0;
   const server = createServer((request, response) => {
     asked.push(request.url ?? '');
     const answer = answers[request.url ?? ''];
@@ -44,6 +45,7 @@ describe('issuer directory', () => {
     const directory = new IssuerDirectory({
       onChange: (set) => heard.sets.push(set),
       onFault: (_, error) => heard.faults.push(error.message),
+      clock: () => now,
     });
     try {
       directory.update({ issuers: [issuerSettings.parse({ issuer, ...settings })], own: undefined });
@@ -78,12 +80,12 @@ describe('issuer directory', () => {
   });
 
   test('after the cool-down new keys are another generation; the same ones are the same set', async () => {
-    await withDirectory({ coolDown: '1s' }, async (directory, heard) => {
+    await withDirectory({}, async (directory, heard) => {
       const first = await directory.keys(issuer, { refresh: false });
-      await pastCoolDown();
+      now += 30_000;
       assert.equal(await directory.keys(issuer, { refresh: true }), first);
       answers[JWKS] = json({ keys: [{ ...KEY, kid: 'k2' }] });
-      await pastCoolDown();
+      now += 30_000;
       const second = await directory.keys(issuer, { refresh: true });
       assert.ok(second.generation > first.generation);
       assert.deepEqual(heard.sets, [first, second]);
@@ -92,10 +94,10 @@ describe('issuer directory', () => {
   });
 
   test('the last good keys stay where a fetch fails', async () => {
-    await withDirectory({ coolDown: '1s' }, async (directory, heard) => {
+    await withDirectory({}, async (directory, heard) => {
       const first = await directory.keys(issuer, { refresh: false });
       answers[JWKS] = (_, response) => response.writeHead(500).end();
-      await pastCoolDown();
+      now += 30_000;
       // What they do not hold cannot be told from what is new.
       await assert.rejects(directory.keys(issuer, { refresh: true }), StoreUnavailable);
       assert.match(heard.faults.join(), /answered 500/);
@@ -155,6 +157,61 @@ describe('issuer directory', () => {
       assert.equal(jwksFetches(), 1);
       directory.update({ issuers: [], own: undefined });
       await assert.rejects(directory.keys(issuer, { refresh: false }), StoreUnavailable);
+    });
+  });
+
+  test('settings that changed make another issuer: it is asked anew, and its set has a later number', async () => {
+    await withDirectory({}, async (directory, heard) => {
+      const first = await directory.keys(issuer, { refresh: false });
+      directory.update({ issuers: [issuerSettings.parse({ issuer, coolDown: '1m' })], own: undefined });
+      const second = await directory.keys(issuer, { refresh: false });
+      assert.equal(jwksFetches(), 2);
+      assert.ok(second.generation > first.generation);
+      assert.deepEqual(heard.sets, [first, second]);
+      assert.deepEqual(directory.all(), [second]);
+    });
+  });
+
+  test('an issuer that becomes the embedded one is not fetched any more, and the other way round', async () => {
+    await withDirectory({}, async (directory) => {
+      const remote = await directory.keys(issuer, { refresh: false });
+      const handedIn = { keys: [{ ...KEY, kid: 'own' }] };
+      directory.update({ issuers: [issuerSettings.parse({ issuer })], own: { issuer, jwks: handedIn } });
+      const own = await directory.keys(issuer, { refresh: true });
+      assert.deepEqual(own.jwks, handedIn);
+      assert.ok(own.generation > remote.generation, 'workers take the later number');
+      assert.deepEqual(directory.all(), [own]);
+      now += 3_600_000;
+      await directory.keys(issuer, { refresh: true });
+      assert.equal(jwksFetches(), 1);
+      directory.update({ issuers: [issuerSettings.parse({ issuer })], own: undefined });
+      const again = await directory.keys(issuer, { refresh: false });
+      assert.deepEqual(again.jwks.keys, [KEY]);
+      assert.ok(again.generation > own.generation);
+    });
+  });
+
+  test('two issuers have sets of different numbers, and one that is away does not hold up the other', async () => {
+    const other = `${issuer}/other`;
+    await withDirectory({}, async (directory, heard) => {
+      directory.update({
+        issuers: [issuer, other].map((name) => issuerSettings.parse({ issuer: name })),
+        own: undefined,
+      });
+      await assert.rejects(directory.keys(other, { refresh: false }), StoreUnavailable);
+      const set = await directory.keys(issuer, { refresh: false });
+      assert.deepEqual(directory.all(), [set]);
+      assert.match(heard.faults.join(), /answered 404/);
+    });
+  });
+
+  test('the embedded server is asked about opaque tokens directly', async () => {
+    await withDirectory({}, async (directory) => {
+      const own = 'https://own.example';
+      const introspect = async (token: string) => ({ active: token === 'good' });
+      directory.update({ issuers: [], own: { issuer: own, jwks: { keys: [] }, introspect } });
+      assert.deepEqual(await directory.introspect(own, 'good'), { active: true });
+      assert.deepEqual(await directory.introspect(own, 'bad'), { active: false });
     });
   });
 
@@ -243,8 +300,4 @@ const INTROSPECT = '/realm/introspect';
 
 function json(document: unknown): RequestListener {
   return (_, response) => void response.setHeader('content-type', 'application/json').end(JSON.stringify(document));
-}
-
-function pastCoolDown(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 1_050));
 }

@@ -27,6 +27,8 @@ export interface DirectoryOptions {
   readonly onChange: (set: IssuerKeySet) => void;
   /** The keys of an issuer could not be fetched; the last good ones stay. For the log. */
   readonly onFault: (issuer: string, error: Error) => void;
+  /** In milliseconds of any beginning; it must not step back. */
+  readonly clock?: (() => number) | undefined;
 }
 
 /** The control plane's half of the issuers: it alone fetches, once for all workers. */
@@ -101,6 +103,7 @@ export class IssuerDirectory {
       nextGeneration: () => this.#nextGeneration(),
       onChange: this.#options.onChange,
       onFault: (error) => this.#options.onFault(settings.issuer, error),
+      clock: this.#options.clock,
     });
     const credentials = settings.introspection;
     const introspection =

@@ -12,6 +12,8 @@ export interface IssuerKeysOptions {
   readonly nextGeneration: () => number;
   readonly onChange: (set: IssuerKeySet) => void;
   readonly onFault: (error: Error) => void;
+  /** In milliseconds of any beginning; it must not step back. */
+  readonly clock?: (() => number) | undefined;
 }
 
 /**
@@ -20,6 +22,7 @@ export interface IssuerKeysOptions {
  */
 export class IssuerKeys {
   readonly #options: IssuerKeysOptions;
+  readonly #clock: () => number;
   #set: IssuerKeySet | undefined;
   #metadata: { readonly found: Promise<IssuerMetadata>; readonly until: number } | undefined;
   #underway: Promise<void> | undefined;
@@ -30,6 +33,7 @@ export class IssuerKeys {
 
   constructor(options: IssuerKeysOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? (() => performance.now());
   }
 
   get known(): IssuerKeySet | undefined {
@@ -49,11 +53,11 @@ export class IssuerKeys {
 
   /** The issuer's metadata, for its other endpoints: looked for once for all who ask, again after an hour, and where it was not had after a pause. Rejects with FetchFailed. */
   metadata(): Promise<IssuerMetadata> {
-    const now = performance.now();
+    const now = this.#clock();
     if (this.#metadata !== undefined && now < this.#metadata.until) return this.#metadata.found;
     const entry = { found: discover(this.#options.settings.issuer, this.#options.fetcher), until: now + METADATA_AGE };
     entry.found.catch(() => {
-      entry.until = performance.now() + FIRST_PAUSE;
+      entry.until = this.#clock() + FIRST_PAUSE;
     });
     this.#metadata = entry;
     return entry.found;
@@ -67,7 +71,11 @@ export class IssuerKeys {
   async #fetchUnlessCooling(): Promise<void> {
     // An issuer that was never reached is tried again sooner: until then nobody gets in.
     const pause = this.#set === undefined ? Math.min(this.#coolDown, FIRST_PAUSE) : this.#coolDown;
-    if (this.#underway === undefined && performance.now() - this.#startedAt < pause) return;
+    if (this.#underway === undefined && this.#clock() - this.#startedAt < pause) return;
+    await this.#fetchOnce();
+  }
+
+  async #fetchOnce(): Promise<void> {
     if (this.#closed) return;
     this.#underway ??= this.#fetch().finally(() => {
       this.#underway = undefined;
@@ -81,7 +89,7 @@ export class IssuerKeys {
 
   /** Never rejects: what went wrong is kept, and told where it is new. */
   async #fetch(): Promise<void> {
-    this.#startedAt = performance.now();
+    this.#startedAt = this.#clock();
     if (this.#fault !== undefined) this.#metadata = undefined; // the keys may have moved
     try {
       const url = this.#options.settings.jwks ?? (await this.metadata()).jwksUri;
@@ -102,13 +110,16 @@ export class IssuerKeys {
     onChange(this.#set);
   }
 
-  /** A tenth is left to chance, so that many gateways do not ask at the same moment. */
+  /**
+   * A tenth is left to chance, so that many gateways do not ask at the same moment. Never within the cool-down: what waits so long
+   * after the last fetch need not ask whether it may, and no round is left out, which would be the last one.
+   */
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    const wait =
-      this.#fault === undefined ? this.#options.settings.refreshEvery : Math.max(this.#coolDown, FIRST_PAUSE);
-    this.#timer = setTimeout(() => void this.#fetchUnlessCooling(), wait * (1 - Math.random() / 10)).unref();
+    const wanted = this.#fault === undefined ? this.#options.settings.refreshEvery : FIRST_PAUSE;
+    const wait = Math.max(this.#coolDown, wanted * (1 - Math.random() / 10));
+    this.#timer = setTimeout(() => void this.#fetchOnce(), wait).unref();
   }
 }
 
