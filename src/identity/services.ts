@@ -26,7 +26,7 @@ export interface IssuerKeySet {
 export interface Issuers {
   /** The keys as they are known; undefined before the first fetch. */
   known(issuer: string): IssuerKeySet | undefined;
-  /** Asks for the keys again, since a token names one that is not known. Within the cool-down of the issuer it answers what is known. Rejects with StoreUnavailable where the issuer was never reached. */
+  /** Asks for the keys again, since a token names one that is not known. Within the cool-down of the issuer it answers what is known. Rejects with StoreUnavailable where the issuer cannot be reached. */
   refresh(issuer: string): Promise<IssuerKeySet>;
   /** Asks the issuer's introspection endpoint (RFC 7662) about an opaque token. Rejects with StoreUnavailable where it gives no answer in time. */
   introspect(issuer: string, token: string): Promise<Readonly<Record<string, unknown>>>;
