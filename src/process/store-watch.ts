@@ -20,7 +20,6 @@ export class StoreWatch {
 
   failed(error: unknown, failures = 1): void {
     this.#count(failures);
-    this.look();
     const now = this.#clock();
     if (this.#outage !== undefined) {
       this.#outage.lastAt = now;
@@ -31,7 +30,7 @@ export class StoreWatch {
     this.#log.error({ err: error }, 'the stores do not answer; what cannot be checked is refused until they do');
   }
 
-  /** To be called now and then: an outage is over once nothing has failed for a while. */
+  /** To be called when the records have answered: an outage is over once nothing else has failed for a while either. */
   look(): void {
     const outage = this.#outage;
     if (outage === undefined || this.#clock() - outage.lastAt < QUIET_MS) return;
@@ -41,5 +40,5 @@ export class StoreWatch {
   }
 }
 
-/** Longer than between two tries of what is tried again by itself, of which the reading of the log of changes is one. */
+/** Longer than it takes until what is tried again by itself is tried again. */
 const QUIET_MS = 5_000;

@@ -10,13 +10,17 @@ export class TransactionConflict extends StoreUnavailable {}
 export function translateFault(error: unknown): Error {
   if (error instanceof StoreUnavailable) return error;
   const code = codeOf(error);
-  if (code === undefined) return new StoreUnavailable('The connection to PostgreSQL was lost.');
+  if (code === undefined) {
+    // The pool gives its error for a server that takes a connection and says nothing no code.
+    const isLate = error instanceof Error && /\btimeout\b/.test(error.message);
+    return new StoreUnavailable(isLate ? NO_ANSWER : 'The connection to PostgreSQL was lost.');
+  }
   if (!isSqlState(code)) return new StoreUnavailable(`PostgreSQL cannot be reached (${code}).`);
   if (code === '23505') return new Conflict('A name or id is taken already.');
   if (code === '23503') return new NotFound('What this refers to is not there.');
   if (code === '40001' || code === '40P01')
     return new TransactionConflict('PostgreSQL had two changes wait for each other.');
-  if (code === '57014') return new StoreUnavailable('PostgreSQL did not answer within the deadline.');
+  if (code === '57014') return new StoreUnavailable(NO_ANSWER);
   const reason = reasons.find((row) => code.startsWith(row.codes));
   if (reason !== undefined) return new StoreUnavailable(`PostgreSQL ${reason.says} (SQLSTATE ${code}).`);
   return new Error(`PostgreSQL refused a statement of the records (SQLSTATE ${code}).`);
@@ -27,6 +31,8 @@ export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
   return code === undefined || !isSqlState(code) || reasons.some((row) => code.startsWith(row.codes));
 }
+
+const NO_ANSWER = 'PostgreSQL did not answer within the deadline.';
 
 // biome-ignore format: aligned on purpose, one class of codes a row
 const reasons: readonly { readonly codes: string; readonly says: string }[] = [
