@@ -6,13 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createSessionCookies, deriveCookieKey, newSessionId } from '../src/identity/session-cookie.ts';
-import { openRecords, type RecordsSettings } from '../src/stores/open-records.ts';
-import { createSealer } from '../src/stores/sealer.ts';
-import { sessionNamed } from '../src/stores/test-records.ts';
+import type { RecordsSettings } from '../src/stores/open-records.ts';
 import { freePort, startGateway } from './support/gateway.ts';
 import { ask } from './support/http-client.ts';
-import { askAdmin, CALLBACK, identityConfig, issuerOf, makeThrough } from './support/identity-gateway.ts';
+import { askAdmin, CALLBACK, identityConfig, issuerOf, makeSession, makeThrough } from './support/identity-gateway.ts';
 import { type ClientCredentials, postAs, signIn, tokenOf } from './support/identity-tokens.ts';
 import { startPostgres } from './support/postgres.ts';
 import { startRedis } from './support/redis.ts';
@@ -235,7 +232,7 @@ async function makeCredentials(
   const { accessToken } = await signIn(issuer, app, person);
   ends.set('user', () => demand('PATCH', '/users/ada', { disabled: true }));
 
-  const cookie = await makeSession(fleet);
+  const cookie = await makeSession(fleet.records, { sealingKey, issuer, subject: 'grace' });
   ends.set('session', async () => {
     const { body } = await askAdmin(dataDir, 'GET', '/sessions?subject=grace');
     await demand('DELETE', `/sessions/${body.items[0].id}`);
@@ -258,22 +255,4 @@ async function makeClient(dataDir: string, fields: object): Promise<ClientCreden
 
 function bearer(token: string): Headers {
   return { Authorization: `Bearer ${token}` };
-}
-
-/** A session as a sign-in at the gateway's login leaves it, put into the records that the gateways share. */
-async function makeSession(fleet: Fleet): Promise<string> {
-  const records = await openRecords(fleet.records, { sealer: createSealer([sealingKey]), readOnly: false });
-  try {
-    const id = newSessionId();
-    const ends = {
-      tokenExpiresAt: Date.now() + 600_000,
-      expiresAt: Date.now() + 900_000,
-      idleUntil: Date.now() + 900_000,
-    };
-    await records.sessions.create(sessionNamed(id, { issuer: fleet.issuer, subject: 'grace', ...ends }), []);
-    const value = createSessionCookies(deriveCookieKey(sealingKey)).sealSession({ login: 'app', id });
-    return `__Host-sallyport-app=${value}`;
-  } finally {
-    await records.close();
-  }
 }

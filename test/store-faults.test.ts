@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { freePort, startGateway, type TestGateway } from './support/gateway.ts';
 import { ask } from './support/http-client.ts';
-import { AUDIENCE, identityConfig, issuerOf, makeThrough } from './support/identity-gateway.ts';
-import { type ClientCredentials, postAs, tokenOf } from './support/identity-tokens.ts';
+import { AUDIENCE, CALLBACK, identityConfig, issuerOf, makeSession, makeThrough } from './support/identity-gateway.ts';
+import { type ClientCredentials, postAs, signIn, tokenOf } from './support/identity-tokens.ts';
 import { type PostgresServer, startPostgres } from './support/postgres.ts';
 import { residentMemory } from './support/process-memory.ts';
 import { type RedisServer, startRedis } from './support/redis.ts';
@@ -21,6 +20,11 @@ import { startUpstream, type TestUpstream } from './support/upstream.ts';
 
 const RECORDS_DEADLINE_MS = 800;
 const COUNTERS_DEADLINE_MS = 200;
+const WORKERS = 2;
+/** That the tests make, one after the other; two that touch are one to whoever reads the log. */
+const OUTAGES = 4;
+const SEALING_KEY = randomBytes(32);
+const PERSON = { username: 'ada', password: 'a quiet harbour at dawn' };
 /** A refused request waits for the store's deadline once, or twice where it has to ask two things; the rest is this machine's. */
 const LONGEST_WAIT_MS = 2 * RECORDS_DEADLINE_MS + 1_500;
 
@@ -37,9 +41,11 @@ describe('stores that go away under load', {
   let internalPort: number;
   let issuer: string;
   let client: ClientCredentials;
+  let app: ClientCredentials;
   let token: string;
   let key: string;
-  let configure: (port: number) => string;
+  let cookie: string;
+  let configure: (port: number, internalPort: number) => string;
 
   before(async () => {
     [postgres, redis, upstream] = await Promise.all([startPostgres(), startRedis(), startUpstream()]);
@@ -49,18 +55,28 @@ describe('stores that go away under load', {
     const stores = {
       records: { postgres: { url: postgres.url, deadline: `${RECORDS_DEADLINE_MS}ms` } },
       counters: { valkey: { url: redis.url, deadline: `${COUNTERS_DEADLINE_MS}ms` } },
-      encryptionKeys: [randomBytes(32).toString('base64')],
+      encryptionKeys: [SEALING_KEY.toString('base64')],
     };
-    configure = (listenOn) =>
-      identityConfig({ port: listenOn, internalPort, issuerPort: port, dataDir: home, upstream: upstream.url, stores });
-    gateway = await startGateway(configure(port), { fileName: 'sallyport.config.ts' });
+    configure = (publicPort, ownPort) =>
+      identityConfig({
+        port: publicPort,
+        internalPort: ownPort,
+        issuerPort: port,
+        dataDir: home,
+        upstream: upstream.url,
+        stores,
+      });
+    gateway = await startGateway(configure(port, internalPort), { fileName: 'sallyport.config.ts' });
     issuer = issuerOf({ issuerPort: port });
     await makeThrough(home, '/consumers', { name: 'acme' });
     key = String((await makeThrough(home, '/consumers/acme/keys', { name: 'main' })).key);
-    const fields = { name: 'Program', grant_types: ['client_credentials'], scope: 'widgets:read' };
-    const made = await makeThrough(home, '/clients', fields);
-    client = { id: String(made.id), secret: String(made.secret ?? made.client_secret) };
+    client = await makeClient({ name: 'Program', grant_types: ['client_credentials'], scope: 'widgets:read' });
+    const scope = 'openid offline_access widgets:read';
+    app = await makeClient({ name: 'App', redirect_uris: [CALLBACK], scope });
+    await makeThrough(home, '/users', PERSON);
     token = await tokenOf(client, issuer);
+    const settings = { driver: 'postgres', url: postgres.url, ca: undefined, connections: 1, deadline: 5_000 } as const;
+    cookie = await makeSession(settings, { sealingKey: SEALING_KEY, issuer, subject: 'grace' });
   });
   after(async () => {
     await gateway?.stop();
@@ -68,14 +84,20 @@ describe('stores that go away under load', {
     await rm(home, { recursive: true, force: true });
   });
 
+  async function makeClient(fields: object): Promise<ClientCredentials> {
+    const made = await makeThrough(home, '/clients', fields);
+    return { id: String(made.id), secret: String(made.secret ?? made.client_secret) };
+  }
+
   const withKey = () => timed({ 'X-API-Key': key });
+  const withCookie = () => timed({ Cookie: cookie });
   const withToken = () => timed({ Authorization: `Bearer ${token}` });
 
   async function timed(headers: Readonly<Record<string, string>>) {
     const agent = new Agent({ keepAlive: false });
     const startedAt = performance.now();
-    const { status, body } = await ask({ port, path: '/v1/things', headers, agent });
-    return { status, body, ms: performance.now() - startedAt };
+    const { status, body, headers: answered } = await ask({ port, path: '/v1/things', headers, agent });
+    return { status, body, worker: answered['x-worker'], ms: performance.now() - startedAt };
   }
 
   /** Tokens of those who are signed in already, all the while; resolves with every status they got. */
@@ -97,98 +119,156 @@ describe('stores that go away under load', {
     };
   }
 
-  async function keysAreRefusedInTime(): Promise<void> {
-    await until('what workers hold of keys to be too old', async () => (await withKey()).status === 503);
-    const answers = await Promise.all(Array.from({ length: 20 }, withKey));
-    for (const { status, body, ms } of answers) {
+  /** Asks until every worker has answered, several times at a time. */
+  async function everyWorker(call: () => ReturnType<typeof timed>) {
+    const answers = await Promise.all(Array.from({ length: 10 }, call));
+    while (new Set(answers.map(({ worker }) => worker)).size < WORKERS) answers.push(await call());
+    return answers;
+  }
+
+  async function isRefusedInTime(what: string, call: () => ReturnType<typeof timed>): Promise<void> {
+    await until(`what workers hold of ${what} to be too old`, async () =>
+      (await everyWorker(call)).every(({ status }) => status === 503),
+    );
+    for (const { status, body, ms } of await everyWorker(call)) {
       assert.equal(status, 503);
       assert.match(body, /identity-unavailable/);
       assert.ok(ms < LONGEST_WAIT_MS, `a request waited ${ms} ms`);
     }
-    const issued = await postAs(client, `${issuer}/token`, { grant_type: 'client_credentials', resource: AUDIENCE });
-    assert.equal(issued.status, 503, 'nothing is issued that could not be looked up');
   }
 
-  const recovers = () =>
-    until('keys to be accepted again by every worker', async () => {
-      const answers = await Promise.all(Array.from({ length: 8 }, withKey));
-      return answers.every(({ status }) => status === 200);
+  /** Whoever wants a token or a page of the authorization server is told to come again. */
+  async function signInIsRefusedInTime(): Promise<void> {
+    const startedAt = performance.now();
+    const issued = await postAs(client, `${issuer}/token`, { grant_type: 'client_credentials', resource: AUDIENCE });
+    assert.equal(issued.status, 503, 'nothing is issued that could not be looked up');
+    const query = new URLSearchParams({ client_id: client.id, response_type: 'code', scope: 'openid' });
+    const page = await ask({ port, path: `/oauth/authorize?${query}`, headers: { Accept: 'text/html' } });
+    assert.equal(page.status, 503, page.body);
+    assert.ok(performance.now() - startedAt < 2 * LONGEST_WAIT_MS);
+    assert.equal((await ask({ port, path: '/oauth/jwks' })).status, 200, 'those who verify tokens elsewhere go on');
+  }
+
+  const isAccepted = (what: string, call: () => ReturnType<typeof timed>) =>
+    until(`${what} to be accepted again by every worker`, async () =>
+      (await everyWorker(call)).every(({ status }) => status === 200),
+    );
+
+  async function recovers(): Promise<void> {
+    await isAccepted('keys', withKey);
+    await isAccepted('sessions', withCookie);
+    await until('tokens to be issued again', async () => {
+      const form = { grant_type: 'client_credentials', resource: AUDIENCE };
+      return (await postAs(client, `${issuer}/token`, form)).status === 200;
     });
+  }
 
-  const away = () => gateway.log.filter(({ msg }) => msg?.startsWith('the stores do not answer') === true).length;
+  async function storeFailures(): Promise<number> {
+    const { body } = await ask({ port: internalPort, path: '/metrics' });
+    return Number(/^sallyport_store_failures_total (\d+)/m.exec(body)?.[1]);
+  }
 
-  it('before: a key and a token are good', async () => {
-    assert.equal((await withKey()).status, 200);
-    assert.equal((await withToken()).status, 200);
+  it('before: a key, a session and a token are good', async () => {
+    for (const call of [withKey, withCookie, withToken]) assert.equal((await call()).status, 200);
   });
 
   for (const { how, go, back } of [
     { how: 'hangs', go: async () => postgres.pause(), back: async () => postgres.resume() },
     { how: 'is killed', go: () => postgres.kill(), back: () => postgres.restart() },
   ]) {
-    it(`PostgreSQL ${how}: tokens go on, keys are refused within the deadline, and it recovers by itself`, async () => {
+    it(`PostgreSQL ${how}: tokens go on, what has to be looked up is refused in time, and it recovers by itself`, async () => {
       const memory = residentMemory(gateway.process.pid).now;
-      const said = away();
+      const failuresBefore = await storeFailures();
       const tokens = tokensMeanwhile();
       await go();
       try {
-        await keysAreRefusedInTime();
+        await isRefusedInTime('keys', withKey);
+        await isRefusedInTime('sessions', withCookie);
+        await signInIsRefusedInTime();
         await Promise.all(Array.from({ length: 200 }, withKey));
       } finally {
         await back();
       }
       await recovers();
       assert.deepEqual([...(await tokens.stop())], [200], 'a token that was good was refused');
-      assert.ok(away() - said <= 3, `it was said ${away() - said} times`);
+      assert.ok((await storeFailures()) > failuresBefore);
       assert.ok(residentMemory(gateway.process.pid).now - memory < 150, 'memory grew');
-      assert.equal(gateway.process.exitCode, null);
-      const { body } = await ask({ port: internalPort, path: '/metrics' });
-      assert.match(body, /^sallyport_store_failures_total [1-9]/m);
     });
   }
 
-  it('Redis hangs, is killed and comes back: proofs that cannot be checked for replay are refused', async () => {
-    const prove = await dpopClient(client, issuer);
-    const at = (): ReturnType<typeof timed> => prove(`http://127.0.0.1:${port}/v1/things`).then(timed);
-    assert.equal((await at()).status, 200);
-    const tokens = tokensMeanwhile();
-    for (const [go, back] of [
-      [async () => redis.pause(), async () => redis.resume()],
-      [() => redis.kill(), () => redis.restart()],
-    ] as const) {
+  for (const { how, go, back } of [
+    { how: 'hangs', go: async () => redis.pause(), back: async () => redis.resume() },
+    { how: 'is killed', go: () => redis.kill(), back: () => redis.restart() },
+  ]) {
+    it(`Redis ${how}: proofs and passwords that cannot be checked are refused in time, all else goes on`, async () => {
+      const prove = await dpopClient(client, issuer);
+      const withProof = (): ReturnType<typeof timed> => prove(`http://127.0.0.1:${port}/v1/things`).then(timed);
+      await isAccepted('proofs', withProof);
+      const failuresBefore = await storeFailures();
+      const tokens = tokensMeanwhile();
       await go();
       try {
-        const { status, body, ms } = await at();
-        assert.equal(status, 503, body);
-        assert.ok(ms < LONGEST_WAIT_MS, `a request waited ${ms} ms`);
-        assert.equal((await withKey()).status, 200, 'keys need no counters');
+        await isRefusedInTime('proofs', withProof);
+        await assert.rejects(dpopClient(client, issuer), /503/);
+        await assert.rejects(signIn(issuer, app, PERSON), /503/);
+        for (const call of [withKey, withCookie]) assert.equal((await call()).status, 200, 'it needs no counters');
       } finally {
         await back();
       }
-      await until('proofs to be accepted again', async () => (await at()).status === 200);
-    }
-    assert.deepEqual([...(await tokens.stop())], [200]);
+      await isAccepted('proofs', withProof);
+      await until('people to be signed in again', () => signIn(issuer, app, PERSON).catch(() => undefined));
+      assert.deepEqual([...(await tokens.stop())], [200]);
+      assert.ok((await storeFailures()) > failuresBefore);
+    });
+  }
+
+  it('the log tells of an outage when it begins and when it is over, and nothing of each request', async () => {
+    const begun = linesOf(gateway.log, 'the stores do not answer');
+    assert.ok(begun >= 1 && begun <= OUTAGES, `it was said ${begun} times`);
+    await until('the end of the last outage', () => linesOf(gateway.log, 'the stores answer again') === begun);
+    assert.equal(linesOf(gateway.log, 'unexpected condition'), 0);
+    assert.equal(linesOf(gateway.log, 'a worker crashed'), 0);
   });
 
-  it('a gateway that finds no database says so and does not start half', async () => {
-    await postgres.kill();
-    const other = await mkdtemp(join(tmpdir(), 'sp-faults-'));
+  for (const { how, says, go, back } of [
+    { how: 'is gone', says: 'cannot be reached', go: () => postgres.kill(), back: () => postgres.restart() },
+    { how: 'hangs', says: 'did not answer', go: async () => postgres.pause(), back: async () => postgres.resume() },
+  ]) {
+    it(`a gateway whose database ${how} says so and does not start half`, async () => {
+      await go();
+      const other = await mkdtemp(join(tmpdir(), 'sp-faults-'));
+      try {
+        const config = configure(await freePort(), await freePort()).replaceAll(home, other);
+        const started = startGateway(config, { fileName: 'sallyport.config.ts' });
+        await assert.rejects(started, new RegExp(`exit code 1\\):\nsallyport: PostgreSQL ${says}`));
+      } finally {
+        await rm(other, { recursive: true, force: true });
+        await back();
+      }
+      await recovers();
+    });
+  }
+
+  it('a gateway starts while Redis is gone, refuses what needs it and takes it up when it comes', async () => {
+    const prove = await dpopClient(client, issuer);
+    await gateway.stop();
+    await redis.kill();
     try {
-      const config = configure(await freePort()).replaceAll(home, other);
-      await assert.rejects(
-        startGateway(config, { fileName: 'sallyport.config.ts' }),
-        /did not start \(exit code [1-9]/,
-      );
+      gateway = await startGateway(configure(port, internalPort), { fileName: 'sallyport.config.ts' });
+      const withProof = (): ReturnType<typeof timed> => prove(`http://127.0.0.1:${port}/v1/things`).then(timed);
+      assert.equal((await withKey()).status, 200);
+      await isRefusedInTime('proofs', withProof);
+      await redis.restart();
+      await isAccepted('proofs', withProof);
     } finally {
-      await rm(other, { recursive: true, force: true });
-      await postgres.restart();
+      await redis.restart();
     }
-    await recovers();
-    gateway.process.kill('SIGTERM');
-    await once(gateway.process, 'exit');
-    assert.equal(gateway.process.exitCode, 0);
   });
 });
+
+function linesOf(log: TestGateway['log'], text: string): number {
+  return log.filter(({ msg }) => msg?.includes(text) === true).length;
+}
 
 /** A client with a DPoP-bound token; resolves with the fields of a request that proves its key. */
 async function dpopClient(client: ClientCredentials, issuer: string) {
@@ -208,9 +288,7 @@ async function dpopClient(client: ClientCredentials, issuer: string) {
   });
   const body: unknown = await answer.json();
   const token = String(Object(body).access_token);
-  assert.equal(Object(body).token_type, 'DPoP');
-  assert.ok((await calculateJwkThumbprint(jwk)).length > 0);
-  const { createHash } = await import('node:crypto');
+  if (Object(body).token_type !== 'DPoP') throw new Error(`no token: ${answer.status} ${JSON.stringify(body)}`);
   const ath = createHash('sha256').update(token).digest('base64url');
   return async (url: string) => ({ Authorization: `DPoP ${token}`, DPoP: await proof('GET', url, ath) });
 }

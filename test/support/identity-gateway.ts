@@ -1,5 +1,9 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { createSessionCookies, deriveCookieKey, newSessionId } from '../../src/identity/session-cookie.ts';
+import { openRecords, type RecordsSettings } from '../../src/stores/open-records.ts';
+import { createSealer } from '../../src/stores/sealer.ts';
+import { sessionNamed } from '../../src/stores/test-records.ts';
 
 /** What differs between the gateways of one test. */
 export interface IdentityGatewayPlan {
@@ -114,4 +118,22 @@ export async function makeThrough(dataDir: string, path: string, body: object): 
   const answer = await askAdmin(dataDir, 'POST', path, body);
   if (answer.status !== 201) throw new Error(`POST ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
   return answer.body;
+}
+
+/** The cookie of a session as a sign-in at the gateway's login leaves it, put into the records that the gateways share. */
+export async function makeSession(
+  settings: RecordsSettings,
+  facts: { readonly sealingKey: Uint8Array; readonly issuer: string; readonly subject: string },
+): Promise<string> {
+  const records = await openRecords(settings, { sealer: createSealer([facts.sealingKey]), readOnly: false });
+  try {
+    const id = newSessionId();
+    const later = Date.now() + 900_000;
+    const ends = { tokenExpiresAt: later, expiresAt: later, idleUntil: later };
+    await records.sessions.create(sessionNamed(id, { issuer: facts.issuer, subject: facts.subject, ...ends }), []);
+    const value = createSessionCookies(deriveCookieKey(facts.sealingKey)).sealSession({ login: 'app', id });
+    return `__Host-sallyport-app=${value}`;
+  } finally {
+    await records.close();
+  }
 }
