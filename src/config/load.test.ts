@@ -58,7 +58,7 @@ test('a short file gets safe defaults, in milliseconds and bytes', async () => {
   assert.equal(config.drain, 30_000);
   assert.equal(config.tracing, undefined);
   assert.equal(config.dataDir, '/etc/sallyport/.sallyport');
-  assert.ok(config.log.redactQuery.includes('access_token'));
+  for (const name of ['access_token', 'code_verifier', 'user_code']) assert.ok(config.log.redactQuery.includes(name));
   assert.deepEqual(config.apis[0]?.listeners, ['public']);
   assert.deepEqual(config.apis[0]?.hosts, []);
   assert.equal(config.apis[0]?.path, '/');
