@@ -5,167 +5,157 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { demoSecrets } from '../examples/demo/secrets.ts';
-import { openRecords } from '../src/stores/open-records.ts';
-import { createSealer, parseSealingKey } from '../src/stores/sealer.ts';
-import { type Demo, type SignedIn, signInToDemo, startDemo } from './support/demo.ts';
-import { skipUnless } from './support/require-tool.ts';
+import { type Demo, startDemo } from './support/demo.ts';
+import { type DemoUse, useDemo } from './support/demo-secrets.ts';
+import { configurationsIn, dumpHeaps, type HeapDump } from './support/heap-dump.ts';
+import { until } from './support/until.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
+const config = ['--config', 'examples/demo/sallyport.yaml'];
 
 /** Done line 9: whatever the demo does, no secret of it comes out anywhere but where it is shown on purpose. */
-describe('secrets of a demo run', { skip: skipUnless('chromium') || skipUnless('curl') }, () => {
+describe('secrets of a demo run', { timeout: 120_000 }, () => {
   let demo: Demo;
-  let signedIn: SignedIn;
-  /** Every secret of this run, by what it is. */
-  const secrets = new Map<string, string>();
-
+  let use: DemoUse;
   before(async () => {
-    demo = await startDemo();
-    const made = await demoSecrets();
-    for (const [name, secret] of Object.entries(made)) secrets.set(name, secret);
-    secrets.set('secret part of the API key', made.apiKey.split('_').at(-1) ?? '');
-    signedIn = await signInToDemo(demo);
-    await useWrongCredentials();
-    const token = await printed(/^ {2}curl .*client_credentials/, /(curl [^$(]*-u .*\/oauth\/token)/);
-    secrets.set('access token of the program', /"access_token":"([^"]+)/.exec(token)?.[1] ?? '');
-    for (const { name, value } of await signedIn.context.cookies()) {
-      // This one holds the name of an interaction, which is its address too; what proves the browser is its signature beside it.
-      if (value !== '' && name !== '__Secure-sallyport_interaction') secrets.set(`cookie ${name}`, value);
-    }
-    secrets.set('authorization code', codeIn(signedIn.seen));
-    secrets.set('bootstrap key', /sp_admin_\w+/.exec(demo.text())?.[0] ?? '');
-    secrets.set('sealing key', readFileSync(join(demo.directory, 'sealing-key'), 'utf8').trim());
-    await readRecords();
-    await sallyport('reload', '--config', 'examples/demo/sallyport.yaml');
+    // A debugger may attach when asked by SIGUSR1, at a port that nobody else has.
+    const options = `${process.env['NODE_OPTIONS'] ?? ''} --inspect-port=127.0.0.1:0`;
+    demo = await startDemo({ NODE_OPTIONS: options.trim() });
+    use = await useDemo(demo);
+    await sallyport('reload', ...config);
   });
   after(async () => {
-    await signedIn?.browser.close();
+    await use?.close();
     await demo?.stop();
   });
 
-  /** The tokens of the session and the private keys are known to the gateway alone: its own records say what to look for. */
-  async function readRecords(): Promise<void> {
-    const sealer = createSealer([parseSealingKey(secrets.get('sealing key') ?? '', 'the sealing key')]);
-    const settings = { driver: 'sqlite', file: join(demo.directory, 'records.db') } as const;
-    const records = await openRecords(settings, { sealer, readOnly: true });
-    const [session] = (await records.sessions.list({}, { limit: 10 })).items;
-    secrets.set('access token of the session', session?.accessToken ?? '');
-    secrets.set('refresh token of the session', session?.refreshToken ?? '');
-    secrets.set('ID token of the session', session?.idToken ?? '');
-    for (const use of ['oauth', 'identity'] as const)
-      for (const key of await records.signingKeys.list(use))
-        secrets.set(`private key ${key.kid}`, String(key.privateJwk['d']));
-    await records.close();
-  }
-
-  async function useWrongCredentials(): Promise<void> {
-    const base = `https://localhost:${demo.env['DEMO_PORT']}`;
-    const { apiKey, clientSecret } = await demoSecrets();
-    secrets.set('mistyped API key', `${apiKey.slice(0, -1)}_`);
-    secrets.set('mistyped client secret', `${clientSecret}x`);
-    secrets.set('wrong token', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl');
-    const attempts = [
-      ['-H', `X-API-Key: ${secrets.get('mistyped API key')}`, `${base}/v1/widgets`],
-      ['-H', `Authorization: Bearer ${secrets.get('wrong token')}`, `${base}/v1/widgets`],
-      ['-H', `X-API-Key: ${apiKey}`, `${base}/v1/error?api_key=${apiKey}&token=${secrets.get('wrong token')}`],
-      [
-        '-u',
-        `demo-program:${secrets.get('mistyped client secret')}`,
-        '-d',
-        'grant_type=client_credentials',
-        `${base}/oauth/token`,
-      ],
-      ['-d', `grant_type=refresh_token&refresh_token=${clientSecret}`, `${base}/oauth/token`],
-      ['-H', `X-API-Key: ${apiKey}`, `http://127.0.0.1:${demo.env['DEMO_INTERNAL_PORT']}/admin/v1/keys`],
-    ];
-    for (const attempt of attempts)
-      await run('curl', ['-sS', '-o', '/dev/null', '--cacert', join(demo.directory, 'dev-ca/ca.pem'), ...attempt]);
-  }
-
-  async function printed(line: RegExp, command: RegExp): Promise<string> {
-    const found =
-      demo
-        .text()
-        .split('\n')
-        .find((candidate) => line.test(candidate)) ?? '';
-    const inner = command.exec(found.slice(found.indexOf('$(') + 2))?.[1] ?? '';
-    return (await run('sh', ['-c', inner], { cwd: root, env: demo.env })).stdout;
-  }
-
-  async function sallyport(...args: string[]): Promise<string> {
+  async function sallyport(...args: readonly string[]): Promise<string> {
     const { stdout, stderr } = await run(process.execPath, ['src/main.ts', ...args], { cwd: root, env: demo.env });
     return stdout + stderr;
   }
 
-  /** Fails with the name of a secret, and never with the secret. */
-  function assertNone(text: string, where: string): void {
-    for (const [name, secret] of secrets) assert.ok(!text.includes(secret), `${where} shows the ${name}`);
+  /** The names of the secrets in a text; never the secrets. */
+  function secretsIn(text: string): readonly string[] {
+    return [...use.secrets].filter(([, secret]) => text.includes(secret)).map(([name]) => name);
   }
 
-  it('there are secrets to look for', () => {
-    for (const [name, secret] of secrets) assert.ok(secret.length >= 16, `${name} was not found`);
-    assert.ok(secrets.size >= 20, String(secrets.size));
+  function assertNone(text: string, where: string): void {
+    assert.deepEqual(secretsIn(text), [], `secrets in ${where}`);
+  }
+
+  it('there are secrets of every kind to look for', () => {
+    for (const name of [
+      'client secret of the program in Basic',
+      'secret part of the declared API key',
+      'password of ada',
+      'wrong password',
+      'TOTP secret',
+      'bootstrap key',
+      'sealing key',
+      'cookie __Host-sallyport-web',
+      'cookie __Host-sallyport_session',
+      'cookie __Secure-sallyport_account',
+      'authorization code',
+      'PKCE verifier',
+      'PKCE verifier of the login',
+      'access token of the app',
+      'refresh token of the session',
+      'ID token of the device',
+      'user code',
+      'device code',
+      'private key 3',
+    ])
+      assert.ok(use.secrets.has(name), name);
+    assert.deepEqual(secretsIn([...use.secrets.values()].join('\n')), [...use.secrets.keys()]);
   });
 
-  it('none is in what was logged', () => {
-    const lines = demo
-      .text()
-      .split('\n')
-      .filter((line) => line.startsWith('{'));
-    assert.ok(lines.length > 20);
-    assertNone(lines.join('\n'), 'the log');
-    const [bootstrap, ...more] = demo
-      .text()
-      .split('\n')
-      .filter((line) => line.includes(secrets.get('bootstrap key') ?? '-'));
-    assert.match(bootstrap ?? '', /shown this once/);
-    assert.deepEqual(more, []);
+  it('none is in what was logged and printed, but what the demo tells on purpose', () => {
+    const welcome = /The gateway stands in front[\s\S]*Ctrl-C ends everything\./;
+    const told = /^The first key of the admin API, shown this once: .*$/m;
+    assert.match(demo.text(), welcome);
+    assert.match(demo.text(), told);
+    const rest = demo.text().replace(welcome, '').replace(told, '');
+    assert.ok(rest.split('\n').filter((line) => line.startsWith('{')).length > 60);
+    assertNone(rest, 'the log');
   });
 
-  it('none is in what commands and the admin API tell', async () => {
-    const config = ['--config', 'examples/demo/sallyport.yaml'];
+  it('none is in a refusal', () => {
+    assert.ok(use.refusals.length >= 40, String(use.refusals.length));
+    assertNone(use.refusals.join('\n'), 'a refusal');
+  });
+
+  it('none is in what commands, the admin API and the metrics tell', async () => {
     const own = ['--data-dir', demo.directory];
-    for (const args of [
+    const commands = [
       ['explain', 'GET', '/v1/widgets', ...config],
       ['explain', 'GET', '/v1/widgets', '--json', ...config],
       ['check', ...config],
       ['check', '--json', ...config],
-      ['keys', 'list', '--json', ...own],
-      ['consumers', 'list', '--json', ...own],
-      ['clients', 'list', '--json', ...own],
-      ['clients', 'show', 'demo-program', '--json', ...own],
-      ['users', 'list', '--json', ...own],
-      ['sessions', 'list', '--json', ...own],
-      ['signing-keys', 'list', '--json', ...own],
-      ['audit', 'list', '--limit', '200', '--json', ...own],
+      ['keys', 'list', ...own],
+      ['users', 'show', 'tess', '--json', ...own],
       ['audit', 'export', ...own],
-    ])
-      assertNone(await sallyport(...args), `sallyport ${args.slice(0, 2).join(' ')}`);
-    const { stdout } = await run('curl', ['-sS', `http://127.0.0.1:${demo.env['DEMO_INTERNAL_PORT']}/metrics`]);
-    assertNone(stdout, 'the metrics');
+    ];
+    for (const args of commands) {
+      const told = await sallyport(...args).catch((failed: { stdout: string }) => failed.stdout); // check ends with 3
+      assert.notEqual(told.trim(), '', args.join(' '));
+      assertNone(told, `sallyport ${args.slice(0, 2).join(' ')}`);
+    }
+    const internal = `http://127.0.0.1:${demo.env['DEMO_INTERNAL_PORT']}`;
+    for (const path of ['consumers', 'keys', 'clients', 'users', 'sessions', 'signing-keys', 'audit', 'status']) {
+      const headers = { 'X-API-Key': use.secrets.get('bootstrap key') ?? '' };
+      const reply = await fetch(`${internal}/admin/v1/${path}`, { headers });
+      assert.equal(reply.status, 200, path);
+      assertNone(await reply.text(), `/admin/v1/${path}`);
+    }
+    assertNone(await (await fetch(`${internal}/metrics`)).text(), 'the metrics');
+    assert.match(await sallyport('audit', 'verify', ...own), /records are as they were written/);
   });
 
-  it('none is in what the browser got, but the code that it carries and its own cookies', async () => {
-    const code = secrets.get('authorization code') ?? '';
-    const [app] = signedIn.seen.filter((text) => text.includes('/api/notes'));
-    assert.ok(app !== undefined);
-    for (const text of signedIn.seen) assertNone(text.replaceAll(code, ''), 'what the browser got');
+  it('none is in the files of the data directory, but the key that seals the others', () => {
+    const files = readdirSync(demo.directory, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    const names = files.map(({ name }) => name);
+    assert.ok(names.includes('records.db') && names.includes('records.db-wal'), names.join());
+    for (const { parentPath, name } of files)
+      if (name !== 'sealing-key') assertNone(readFileSync(join(parentPath, name), 'latin1'), name);
   });
 
-  it('none is in the files of the records', () => {
-    const files = readdirSync(demo.directory).filter((name) => name.startsWith('records.db'));
-    assert.ok(files.length > 0);
-    for (const name of files) assertNone(readFileSync(join(demo.directory, name), 'latin1'), name);
-  });
+  describe('in the memory of the gateway', () => {
+    let heaps: readonly HeapDump[];
+    before(async () => {
+      await use.askForNothing();
+      process.kill(Number(/"pid":(\d+)/.exec(demo.text())?.[1]), 'SIGUSR1');
+      const address = await until('the debugger', () => /Debugger listening on (ws:\S+)/.exec(demo.text())?.[1]);
+      heaps = await dumpHeaps(address);
+    });
 
-  it('the audit log of all this verifies', async () => {
-    assert.match(await sallyport('audit', 'verify', '--data-dir', demo.directory), /records are as they were written/);
+    it('there is a configuration in every thread, and no secret in any', () => {
+      assert.ok(heaps.length >= 2);
+      for (const heap of heaps) {
+        const held = configurationsIn(heap);
+        assert.ok(held.length > 0, heap.thread);
+        for (const text of held) {
+          assert.ok(text.includes(`https://localhost:${demo.env['DEMO_PORT']}/v1`), heap.thread);
+          assertNone(text, `the configuration in a ${heap.thread} thread`);
+        }
+      }
+    });
+
+    it('the control plane holds what it signs with and signs people in with, and nothing of those who come', () => {
+      const needed = ['client secret of the login', 'private key', 'private key 2', 'private key 3'];
+      for (const { text } of heaps.filter(({ thread }) => thread === 'main'))
+        assert.deepEqual(
+          secretsIn(text).filter((name) => !needed.includes(name)),
+          [],
+        );
+    });
+
+    it('a worker holds the access token that it attaches to requests, and nothing else', () => {
+      for (const { text } of heaps.filter(({ thread }) => thread === 'worker'))
+        assert.deepEqual(
+          secretsIn(text).filter((name) => name !== 'access token of the session'),
+          [],
+        );
+    });
   });
 });
-
-function codeIn(addresses: readonly string[]): string {
-  const callback = addresses.find((address) => address.includes('/.auth/callback?'));
-  return callback === undefined ? '' : (new URL(callback).searchParams.get('code') ?? '');
-}

@@ -24,15 +24,9 @@ export interface Demo {
   stop(): Promise<void>;
 }
 
-/** Resolves once the demo has said what to try. `before` is the environment of one that has ended, to start it again. */
-export async function startDemo(before?: NodeJS.ProcessEnv): Promise<Demo> {
-  const env = before ?? {
-    ...process.env,
-    DEMO_PORT: String(await freePort()),
-    DEMO_REDIRECT_PORT: String(await freePort()),
-    DEMO_INTERNAL_PORT: String(await freePort()),
-    DEMO_DATA_DIR: await mkdtemp(join(tmpdir(), 'sp-demo-')),
-  };
+/** Resolves once the demo has said what to try. `given` is added to its environment; that of one that has ended starts it again. */
+export async function startDemo(given: NodeJS.ProcessEnv = {}): Promise<Demo> {
+  const env = { ...process.env, ...(given['DEMO_DATA_DIR'] === undefined ? await ownPlace() : {}), ...given };
   const directory = String(env['DEMO_DATA_DIR']);
   const demo = runDemo(env);
   await demo.printed('Ctrl-C ends everything');
@@ -51,6 +45,15 @@ export async function startDemo(before?: NodeJS.ProcessEnv): Promise<Demo> {
       await end();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+async function ownPlace(): Promise<NodeJS.ProcessEnv> {
+  return {
+    DEMO_PORT: String(await freePort()),
+    DEMO_REDIRECT_PORT: String(await freePort()),
+    DEMO_INTERNAL_PORT: String(await freePort()),
+    DEMO_DATA_DIR: await mkdtemp(join(tmpdir(), 'sp-demo-')),
   };
 }
 
