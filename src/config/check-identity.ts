@@ -105,6 +105,12 @@ function clientFaults(clients: NonNullable<GatewayConfig['authorizationServer']>
         hint: 'choose another id',
       });
     seen.add(client.id);
+    if (client.secret === undefined && client.authentication?.startsWith('client_secret_') === true)
+      faults.push({
+        path: [...path, 'secret'],
+        message: `is missing, and ${client.authentication} takes one`,
+        hint: 'write a reference, such as ${env:CLIENT_SECRET}, or choose another authentication',
+      });
     const read = readClientRequest(clientRequestOf(client));
     if ('faults' in read)
       for (const { path: where, message } of read.faults) {

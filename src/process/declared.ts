@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { clientRequestOf } from '../config/declared-clients.ts';
 import type { ClientConfig, ConsumerConfig, GatewayConfig } from '../config/schema.ts';
-import { hashClientSecret, newClient, readClientRequest } from '../identity/client-keeper.ts';
+import { newClient, readClientRequest } from '../identity/client-keeper.ts';
 import { adoptKey } from '../identity/key-keeper.ts';
 import { parseApiKey } from '../lib/api-key.ts';
 import type { AuditEvent } from '../stores/audit.ts';
@@ -10,6 +10,8 @@ import type { ApiKey, Client, Consumer, Records } from '../stores/stores.ts';
 
 const ACTOR = 'config';
 const BY = { actor: ACTOR, source: 'config' } as const;
+
+type DeclaredKey = ConsumerConfig['keys'][number];
 
 /**
  * Makes the records say what the file says of clients, consumers and keys: makes what is new, changes what is different and
@@ -32,7 +34,7 @@ async function declareClients(records: Records, declared: readonly ClientConfig[
     if (present === undefined) await records.clients.create(wanted, [event('client.created', `client:${client.id}`)]);
     else if (present.source !== 'config')
       faults.push(`the client ${client.id} was made elsewhere already; remove it there, or take it out of the file`);
-    else if (!sameClient(present, wanted, client.secret)) {
+    else if (!isSameClient(present, wanted)) {
       const { name, metadata, secretHash } = wanted;
       await records.clients.update(client.id, { name, metadata, secretHash, updatedAt: Date.now() }, [
         event('client.updated', `client:${client.id}`),
@@ -48,35 +50,45 @@ async function declareClients(records: Records, declared: readonly ClientConfig[
   }
 }
 
-function sameClient(present: Client, wanted: Client, secret: string | undefined): boolean {
-  return (
-    present.name === wanted.name &&
-    isDeepStrictEqual(present.metadata, wanted.metadata) &&
-    present.secretHash === (secret === undefined ? undefined : hashClientSecret(secret))
-  );
+function isSameClient(present: Client, wanted: Client): boolean {
+  const [one, other] = [present, wanted].map(({ name, metadata, secretHash }) => ({ name, metadata, secretHash }));
+  return isDeepStrictEqual(one, other);
 }
 
+/** What goes is removed before anything is made: a key may have moved to another consumer, or its consumer have another name now. */
 async function declareConsumers(
   records: Records,
   declared: readonly ConsumerConfig[],
   faults: string[],
 ): Promise<void> {
-  for (const consumer of declared) {
-    const present = await declareConsumer(records, consumer);
-    if (present === undefined)
-      faults.push(
-        `the consumer ${consumer.name} was made elsewhere already; remove it there, or take it out of the file`,
-      );
-    else await declareKeys(records, present, consumer.keys, faults);
-  }
   const names = new Set(declared.map(({ name }) => name));
   for await (const consumer of all((page) => records.consumers.list(page))) {
     if (consumer.source !== 'config' || names.has(consumer.name)) continue;
     await records.consumers.remove(consumer.id, [event('consumer.removed', `consumer:${consumer.id}`)]);
   }
+  const ours: { readonly consumer: Consumer; readonly keys: ConsumerConfig['keys'] }[] = [];
+  for (const { keys, ...facts } of declared) {
+    const consumer = await declareConsumer(records, facts);
+    if (consumer !== undefined) ours.push({ consumer, keys });
+    else
+      faults.push(`the consumer ${facts.name} was made elsewhere already; remove it there, or take it out of the file`);
+  }
+  const missing: { readonly consumer: Consumer; readonly key: DeclaredKey }[] = [];
+  for (const { consumer, keys } of ours)
+    for (const key of await clearKeys(records, consumer, keys, faults)) missing.push({ consumer, key });
+  for (const { consumer, key } of missing) {
+    const { key: text, ...rights } = key;
+    const adopted = await adoptKey(records, text, { consumerId: consumer.id, ...rights }, BY);
+    if (adopted.refusal !== undefined)
+      faults.push(`the key ${rights.name} of the consumer ${consumer.name}: ${adopted.message}`);
+  }
 }
 
-async function declareConsumer(records: Records, { name, metadata }: ConsumerConfig): Promise<Consumer | undefined> {
+/** Undefined where the name is taken by one that was made elsewhere. */
+async function declareConsumer(
+  records: Records,
+  { name, metadata }: Omit<ConsumerConfig, 'keys'>,
+): Promise<Consumer | undefined> {
   const present = await records.consumers.findByName(name);
   if (present === undefined) {
     const consumer: Consumer = {
@@ -96,35 +108,35 @@ async function declareConsumer(records: Records, { name, metadata }: ConsumerCon
   return { ...present, metadata };
 }
 
-async function declareKeys(
+/**
+ * Removes the declared keys of a consumer that the file does not have any more, or not as they are: what a key may do is fixed from
+ * its making on, so it is made anew. Resolves with those that are to be made.
+ */
+async function clearKeys(
   records: Records,
   consumer: Consumer,
-  declared: ConsumerConfig['keys'],
+  declared: readonly DeclaredKey[],
   faults: string[],
-): Promise<void> {
-  const stored = new Map<string, ApiKey>();
-  for await (const key of all((page) => records.keys.list({ consumerId: consumer.id }, page))) stored.set(key.id, key);
-  const wanted = new Set<string>();
-  for (const { key: text, ...rights } of declared) {
-    const id = parseApiKey(text)?.id ?? '';
-    wanted.add(id);
-    const present = stored.get(id);
-    if (present !== undefined && sameRights(present, rights)) continue;
-    // What a key may do is fixed from its making on, so it is made anew.
-    if (present !== undefined) await records.keys.remove(id, [event('key.removed', `key:${id}`)]);
-    const adopted = await adoptKey(records, text, { consumerId: consumer.id, ...rights }, BY);
-    if (adopted.refusal !== undefined)
-      faults.push(`the key ${rights.name} of the consumer ${consumer.name}: ${adopted.message}`);
+): Promise<readonly DeclaredKey[]> {
+  const missing = new Map(declared.map((key) => [parseApiKey(key.key)?.id ?? '', key]));
+  for await (const stored of all((page) => records.keys.list({ consumerId: consumer.id }, page))) {
+    const wanted = missing.get(stored.id);
+    if (stored.source !== 'config') {
+      if (wanted === undefined) continue;
+      faults.push(
+        `the key ${wanted.name} of the consumer ${consumer.name} was made elsewhere already; remove it there, or take it out of the file`,
+      );
+      missing.delete(stored.id);
+    } else if (wanted !== undefined && isSameKey(stored, wanted)) missing.delete(stored.id);
+    else await records.keys.remove(stored.id, [event('key.removed', `key:${stored.id}`)]);
   }
-  for (const id of stored.keys())
-    if (!wanted.has(id)) await records.keys.remove(id, [event('key.removed', `key:${id}`)]);
+  return [...missing.values()];
 }
 
-function sameRights(key: ApiKey, rights: Omit<ConsumerConfig['keys'][number], 'key'>): boolean {
-  const asked = [rights.name, rights.scopes, rights.apis ?? null, rights.cidrs ?? null];
-  return (
-    key.revokedAt === undefined && isDeepStrictEqual([key.name, key.scopes, key.apis ?? null, key.cidrs ?? null], asked)
-  );
+function isSameKey(stored: ApiKey, { key: text, name, scopes, apis, cidrs }: DeclaredKey): boolean {
+  const written = [parseApiKey(text)?.secretHash, name, scopes, apis ?? null, cidrs ?? null];
+  const present = [stored.hash, stored.name, stored.scopes, stored.apis ?? null, stored.cidrs ?? null];
+  return stored.revokedAt === undefined && isDeepStrictEqual(present, written);
 }
 
 async function* all<Row>(list: (page: PageRequest) => Promise<Page<Row>>): AsyncGenerator<Row> {
