@@ -79,13 +79,13 @@ function isClient(claims: Readonly<Record<string, unknown>>, subject: string, cl
  */
 function isForForeignPurpose(claims: Readonly<Record<string, unknown>>): boolean {
   if (FOREIGN_CLAIMS.some((name) => claims[name] !== undefined)) return true;
-  const use = claims['token_use'] ?? claims['typ'];
-  return use !== undefined && !(typeof use === 'string' && ACCESS_USES.has(use.toLowerCase()));
+  const uses = [claims['token_use'] ?? undefined, claims['typ'] ?? undefined].filter((use) => use !== undefined);
+  return !uses.every((use) => typeof use === 'string' && ACCESS_USES.has(use.toLowerCase()));
 }
 
 const FOREIGN_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'] as const;
 
-/** Some issuers write the purpose into the claims, under `token_use` or `typ`. */
+/** Some issuers write the purpose into the claims, under `token_use` or `typ`; where they use both, both must be right. */
 const ACCESS_USES: ReadonlySet<string> = new Set(['access', 'bearer', 'dpop', 'at+jwt']);
 
 /** A binding that cannot be checked is not passed over: who bound the token meant it. */

@@ -20,6 +20,13 @@ export interface VerifiedToken extends TokenClaims {
 
 type Needed = Pick<IdentityServices, 'issuers' | 'revocations'>;
 
+interface VerifierOptions {
+  /** About so much memory is given to tokens that were proved. */
+  readonly maxBytes?: number;
+  /** In milliseconds of any beginning; it must not step back. */
+  readonly clock?: () => number;
+}
+
 /**
  * Proves tokens, and remembers those it has proved: the dearest step of a request becomes a look-up (docs/benchmarks.md). What
  * is remembered is only that issuer's signature, bounded in bytes, under the hash of the whole token, and dropped when the
@@ -31,8 +38,11 @@ export class TokenVerifier {
   readonly #rings = new Map<string, { readonly generation: number; readonly ring: KeyRing }>();
   readonly #refreshes = new Map<string, Refresh>();
 
-  constructor(services: Needed, maxBytes: number = CACHE_BYTES) {
+  readonly #clock: () => number;
+
+  constructor(services: Needed, { maxBytes = CACHE_BYTES, clock = () => performance.now() }: VerifierOptions = {}) {
     this.#services = services;
+    this.#clock = clock;
     this.#verified = new LRUCache({ max: MOST_TOKENS, maxSize: maxBytes, maxEntrySize: maxBytes });
   }
 
@@ -99,12 +109,12 @@ export class TokenVerifier {
     const latest = this.#refreshes.get(issuer);
     if (latest !== undefined) {
       if (latest.endedAt === undefined) return latest.answer;
-      const isRecent = performance.now() - latest.endedAt < PAUSE;
+      const isRecent = this.#clock() - latest.endedAt < PAUSE;
       if (isRecent) return latest.answer.then(() => this.#services.issuers.known(issuer));
     }
     const refresh: Refresh = { answer: askAgain(this.#services.issuers, issuer), endedAt: undefined };
     const ended = () => {
-      refresh.endedAt = performance.now();
+      refresh.endedAt = this.#clock();
     };
     refresh.answer.then(ended, ended);
     this.#refreshes.set(issuer, refresh);
