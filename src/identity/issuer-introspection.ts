@@ -13,6 +13,8 @@ export interface IntrospectionOptions {
   readonly fetcher: BoundedFetch;
   /** Rejects where the issuer has no endpoint, or does not say. */
   readonly endpoint: () => Promise<string>;
+  /** In milliseconds of any beginning; it must not step back. */
+  readonly clock?: (() => number) | undefined;
 }
 
 /**
@@ -21,22 +23,27 @@ export interface IntrospectionOptions {
  */
 export class Introspection {
   readonly #options: IntrospectionOptions;
-  readonly #answers = new LRUCache<string, IntrospectionAnswer>({
-    max: 10_000,
-    maxSize: 16 * 2 ** 20,
-    sizeCalculation: (answer) => JSON.stringify(answer).length + 100,
-  });
+  readonly #clock: () => number;
+  readonly #answers: LRUCache<string, { readonly answer: IntrospectionAnswer; readonly until: number }>;
   readonly #underway = new Map<string, Promise<IntrospectionAnswer>>();
 
   constructor(options: IntrospectionOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#answers = new LRUCache({
+      max: 10_000,
+      maxSize: 16 * 2 ** 20,
+      sizeCalculation: ({ answer }) => JSON.stringify(answer).length + 100,
+    });
   }
 
   async ask(token: string): Promise<IntrospectionAnswer> {
     if (!isTokenText(token)) return INACTIVE;
     const key = hash('sha256', token, 'base64url');
-    const known = this.#answers.get(key) ?? this.#underway.get(key);
-    if (known !== undefined) return known;
+    const held = this.#answers.get(key);
+    if (held !== undefined && held.until > this.#clock()) return held.answer;
+    const underway = this.#underway.get(key);
+    if (underway !== undefined) return underway;
     if (this.#underway.size >= MOST_UNDERWAY) throw new StoreUnavailable('too many tokens wait for introspection');
     const answer = this.#fetch(token).finally(() => this.#underway.delete(key));
     this.#underway.set(key, answer);
@@ -65,8 +72,8 @@ export class Introspection {
   #remember(key: string, answer: IntrospectionAnswer): void {
     const { exp } = answer;
     const left = typeof exp === 'number' ? exp * 1_000 - Date.now() : Number.POSITIVE_INFINITY;
-    const ttl = Math.min(this.#options.credentials.remember, left);
-    if (ttl >= 1) this.#answers.set(key, answer, { ttl: Math.floor(ttl) });
+    const kept = Math.min(this.#options.credentials.remember, left);
+    if (kept > 0) this.#answers.set(key, { answer, until: this.#clock() + kept });
   }
 }
 
