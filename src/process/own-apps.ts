@@ -60,13 +60,16 @@ export interface Page {
   readonly body: string;
 }
 
-/** Answers GET requests by their path. */
-export function pagesApp(pages: Readonly<Record<string, () => Promise<Page> | Page>>): RequestListener {
-  return (request, response) => void answer(pages, request, response);
+type Pages = Readonly<Record<string, () => Promise<Page> | Page>>;
+
+/** Answers requests by their path; `failed` hears why a page could not be made, which its reader does not. */
+export function pagesApp(pages: Pages, failed: (path: string, error: unknown) => void): RequestListener {
+  return (request, response) => void answer(pages, failed, request, response);
 }
 
 async function answer(
-  pages: Readonly<Record<string, () => Promise<Page> | Page>>,
+  pages: Pages,
+  failed: (path: string, error: unknown) => void,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -77,11 +80,8 @@ async function answer(
     try {
       reply = await page();
     } catch (error) {
-      reply = {
-        status: 500,
-        contentType: 'text/plain',
-        body: `${error instanceof Error ? error.message : String(error)}\n`,
-      };
+      failed(path, error);
+      reply = { status: 500, contentType: 'text/plain', body: 'this page could not be made; the log says why\n' };
     }
   }
   response.writeHead(reply.status, {

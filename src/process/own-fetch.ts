@@ -1,5 +1,5 @@
 import type { CustomFetch } from 'openid-client';
-import { Agent, fetch } from 'undici';
+import { Agent, fetch, Headers } from 'undici';
 
 /**
  * A fetch that reaches the embedded authorization server on its private socket, whatever its public URL is: from in here
@@ -11,13 +11,11 @@ export function ownFetch(socketPath: string): { readonly fetch: CustomFetch; clo
   return {
     async fetch(input, options) {
       const url = new URL(input);
-      const forwarded = {
-        'X-Forwarded-Proto': url.protocol.slice(0, -1),
-        'X-Forwarded-Host': url.host,
-        Host: url.host,
-      };
+      const headers = new Headers(options.headers);
+      headers.set('X-Forwarded-Proto', url.protocol.slice(0, -1));
+      headers.set('X-Forwarded-Host', url.host);
+      headers.set('Host', url.host);
       url.protocol = 'http:';
-      const headers = { ...options.headers, ...forwarded };
       const reply = await fetch(url, {
         ...options,
         body: options.body ?? null,

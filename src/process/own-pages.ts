@@ -1,9 +1,11 @@
 import type { RequestListener } from 'node:http';
 import type { SigningKeys } from '../identity/signing-keys.ts';
 import type { ControlMetrics } from '../observe/control-metrics.ts';
+import type { Log } from '../observe/log.ts';
 import { type Page, pagesApp } from './own-apps.ts';
 
 export interface OwnPagesParts {
+  readonly log: Pick<Log, 'error'>;
   readonly metrics: ControlMetrics;
   readonly workers: { readonly size: number; readonly serving: number; metrics(): Promise<unknown[]> };
   readonly identityKeys: Pick<SigningKeys, 'published'>;
@@ -13,8 +15,8 @@ export interface OwnPagesParts {
 
 /** The pages of internal listeners; `INTERNAL_PAGES` in the configuration publishes them. */
 export function ownPages(parts: OwnPagesParts): RequestListener {
-  const { metrics, workers, identityKeys } = parts;
-  return pagesApp({
+  const { log, metrics, workers, identityKeys } = parts;
+  const pages = {
     '/healthz': () => ({ status: 200, contentType: 'text/plain', body: 'ok\n' }),
     '/readyz': () => readiness(parts),
     '/metrics': async () => ({
@@ -27,7 +29,8 @@ export function ownPages(parts: OwnPagesParts): RequestListener {
       contentType: 'application/jwk-set+json',
       body: JSON.stringify(identityKeys.published()),
     }),
-  });
+  };
+  return pagesApp(pages, (path, err) => log.error({ path, err }, 'a page of the gateway could not be made'));
 }
 
 function readiness({ workers, isStopping, generation }: OwnPagesParts): Page {

@@ -151,6 +151,7 @@ class Supervisor implements RunningGateway {
       apps = await serveOwnApps({
         ...identity.handlers,
         pages: ownPages({
+          log,
           metrics,
           workers: pool,
           identityKeys: plane.identityKeys,

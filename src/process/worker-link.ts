@@ -32,11 +32,15 @@ export class WorkerLink implements ControlLink {
       const timer = setTimeout(
         () => this.#settle(id)?.reject(new StoreUnavailable(`the control plane did not answer ${question} in time`)),
         ANSWER_MS,
-      );
+      ).unref(); // a worker that drains does not stay for an answer
       // The control plane answers a question with what `Questions` says of it.
       this.#open.set(id, { resolve: resolve as (answer: unknown) => void, reject, timer });
-      // Question and facts belong together by this method's own type, which a union cannot show.
-      this.#tell({ type: 'question', id, question, facts } as QuestionMessage);
+      try {
+        // Question and facts belong together by this method's own type, which a union cannot show.
+        this.#tell({ type: 'question', id, question, facts } as QuestionMessage);
+      } catch (error) {
+        this.#settle(id)?.reject(new StoreUnavailable(`the control plane could not be asked: ${String(error)}`));
+      }
     });
   }
 
