@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { recordsWithConsumer } from '../identity/test-key-records.ts';
 import type { AuditEvent } from '../stores/audit.ts';
 import { AuditQueue } from './audit-queue.ts';
 
@@ -74,4 +75,52 @@ test('the room is bounded, and what finds none is counted', async () => {
   for (let writes = 0; writes < 50; writes += 1) (await log.next()).settle();
   await closing;
   assert.equal(log.written.length, 10_000);
+});
+
+test('what is left when the gateway stops is written, in its order, in a real log', async (context) => {
+  const records = await recordsWithConsumer(context);
+  const { seq } = await records.audit.head();
+  const fail = () => assert.fail();
+  const queue = new AuditQueue(records.audit, { onDropped: fail, onFailure: fail });
+  for (let number = 0; number < 450; number += 1) queue.add(event(number)); // more than goes in one write
+  await queue.close();
+  const written = await records.audit.after(seq, 1_000);
+  assert.deepEqual(
+    written.map(({ subject }) => subject),
+    Array.from({ length: 450 }, (_, number) => `n:${number}`),
+  );
+  assert.deepEqual(await records.audit.verify(), { intact: true, records: 450, head: await records.audit.head() });
+});
+
+test('what a store that is away at the end does not take is counted as dropped, and so is what comes later', async () => {
+  const log = heldLog();
+  let dropped = 0;
+  const failures: unknown[] = [];
+  const queue = new AuditQueue(log, {
+    onDropped: (count) => {
+      dropped += count;
+    },
+    onFailure: (error) => failures.push(error),
+  });
+  for (let number = 0; number < 7; number += 1) queue.add(event(number));
+  const closing = queue.close();
+  (await log.next()).settle(new Error('away'));
+  await closing;
+  assert.deepEqual([dropped, failures.length], [7, 1]);
+  queue.add(event(8));
+  assert.equal(dropped, 8);
+  assert.deepEqual([log.written, log.waiting], [[], []]);
+});
+
+test('closing waits for a write under way, and does not begin it again', async () => {
+  const log = heldLog();
+  const queue = new AuditQueue(log, { onDropped: () => assert.fail(), onFailure: () => assert.fail() });
+  queue.add(event(1));
+  const first = await log.next();
+  queue.add(event(2));
+  const closing = queue.close();
+  first.settle();
+  (await log.next()).settle();
+  await closing;
+  assert.deepEqual(log.written, ['n:1', 'n:2']);
 });

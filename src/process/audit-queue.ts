@@ -1,7 +1,7 @@
 import type { AuditEvent, AuditLog } from '../stores/audit.ts';
 
 export interface AuditQueueEvents {
-  /** Events that found no room while the store did not answer. */
+  /** Events that found no room while the store did not answer, or that it did not take to the end. */
   onDropped(count: number): void;
   onFailure(error: unknown): void;
 }
@@ -25,17 +25,17 @@ export class AuditQueue {
   }
 
   add(event: AuditEvent): void {
-    if (this.#waiting.length >= MOST_WAITING) this.#events.onDropped(1);
+    if (this.#closed || this.#waiting.length >= MOST_WAITING) this.#events.onDropped(1);
     else this.#waiting.push(event);
     this.#schedule(SOON_MS);
   }
 
-  /** Writes what is left, once. */
+  /** Writes what is left, once; what the log does not take then is dropped, and what comes afterwards. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#writing;
-    await this.#write();
+    if (!(await this.#write())) this.#events.onDropped(this.#waiting.splice(0).length);
   }
 
   /** Nothing to do while a write is under way: it takes along what comes meanwhile, and two at once would write the same twice. */
