@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import type { JsonObject } from '../lib/json.ts';
-import type { AuditRecord, AuditType } from '../stores/audit.ts';
-import { RevocationList } from './revocation-list.ts';
+import { type AuditRecord, type AuditType, auditTypes } from '../stores/audit.ts';
+import { RevocationList, revokingTypes } from './revocation-list.ts';
 import type { TokenFacts } from './services.ts';
 
 /** Milliseconds; tokens say seconds. */
@@ -79,6 +80,90 @@ test('where there is no room, every token from before counts as revoked: more th
   for (let at = 0; at < 10; at += 1) assert.equal(list.isRevoked(token({ jti: `t${at}`, issuedAt })), true);
   assert.equal(list.isRevoked(token({ jti: 'innocent', issuedAt })), true);
   assert.equal(list.isRevoked(token({ jti: 'later', issuedAt: now / 1_000 + 1 })), false);
+});
+
+test('room that what has expired takes up is used before anything more is refused', () => {
+  const list = new RevocationList({ maxEntries: 3 });
+  const now = Date.now();
+  const expired = now / 1_000 - 1;
+  list.note(['a', 'b', 'c'].map((jti) => record('token.revoked', `token:${jti}`, { exp: expired }, now - 60_000)));
+  list.note([record('token.revoked', 'token:d', { exp: now / 1_000 + 600 }, now)]);
+  assert.equal(list.size, 1);
+  assert.equal(list.isRevoked(token({ jti: 'd', issuedAt: now / 1_000 - 10 })), true);
+  assert.equal(list.isRevoked(token({ jti: 'innocent', issuedAt: now / 1_000 - 10 })), false);
+});
+
+test('what is revoked twice counts for as long as the later of both asks', () => {
+  const list = new RevocationList({ longestTokenLifetime: 1_000 });
+  list.note([
+    record('user.updated', 'user:alice', { tokensRevoked: true }, AT),
+    record('user.updated', 'user:alice', { tokensRevoked: true }, AT + 20_000),
+    record('user.updated', 'user:alice', { disabled: true }, AT + 10_000),
+  ]);
+  assert.equal(list.isRevoked(token({ issuedAt: AT / 1_000 + 20 })), true);
+  assert.equal(list.isRevoked(token({ issuedAt: AT / 1_000 + 21 })), false);
+  list.sweep(AT + 20_999);
+  assert.equal(list.size, 1);
+  list.sweep(AT + 21_000);
+  assert.equal(list.size, 0);
+});
+
+test('a whole batch of the log moves the epoch once, and only where it revokes', () => {
+  const list = new RevocationList();
+  list.note([]);
+  list.note([record('key.revoked', 'key:k', undefined)]);
+  assert.equal(list.epoch, 0);
+  list.note(['a', 'b', 'c'].map((jti) => record('token.revoked', `token:${jti}`, undefined)));
+  assert.deepEqual([list.epoch, list.size], [1, 3]);
+});
+
+test('every type that revokes is one that new workers read, and that others are told of', () => {
+  for (const type of Object.keys(auditTypes) as AuditType[]) {
+    const list = new RevocationList();
+    list.note([record(type, 'user:alice', { disabled: true, tokensRevoked: true })]);
+    const revokes = list.epoch > 0;
+    assert.equal(
+      revokes,
+      revokingTypes.some((one) => one === type),
+      type,
+    );
+    if (revokes) assert.ok(auditTypes[type].invalidates, type);
+  }
+});
+
+test('property: with little room the list refuses more than one with room for all, never less', () => {
+  const names = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+  const change = fc.record({
+    type: fc.constantFrom(...(['token.revoked', 'grant.revoked', 'client.removed', 'user.removed'] as const)),
+    name: names,
+    after: fc.nat({ max: 5_000 }),
+  });
+  const facts = fc.record({
+    jti: names,
+    grantId: names,
+    clientId: names,
+    subject: names,
+    age: fc.nat({ max: 30 }),
+  });
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 12 }), fc.array(facts), (changes, tokens) => {
+      const [small, large] = [new RevocationList({ maxEntries: 2 }), new RevocationList()];
+      const start = Date.now();
+      let at = start;
+      for (const { type, name, after } of changes) {
+        at += after;
+        const records = [record(type, `${type.slice(0, type.indexOf('.'))}:${name}`, undefined, at)];
+        small.note(records);
+        large.note(records);
+      }
+      assert.ok(small.size <= 2);
+      for (const { age, ...names } of tokens) {
+        const issued = { ...names, issuedAt: Math.floor(start / 1_000) - age };
+        if (large.isRevoked(issued)) assert.equal(small.isRevoked(issued), true);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 function token(facts: Partial<TokenFacts> = {}): TokenFacts {
