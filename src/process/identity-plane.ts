@@ -144,6 +144,8 @@ export class IdentityPlane {
   /** Puts the issuers of a configuration into force. */
   applyIssuers(settings: DirectorySettings): void {
     this.issuers.update(settings);
+    const names = [settings.own, ...settings.issuers].flatMap((one) => (one === undefined ? [] : [one.issuer]));
+    this.#tell?.({ kind: 'issuers', issuers: names });
   }
 
   /** Hears of every change, whichever process made it. */

@@ -70,6 +70,8 @@ export type QuestionMessage = {
 export type News =
   | { readonly kind: 'changes'; readonly records: readonly AuditRecord[]; readonly seq: number }
   | { readonly kind: 'issuer-keys'; readonly set: IssuerKeySet }
+  /** A configuration came into force: what is known of other issuers than these is forgotten. */
+  | { readonly kind: 'issuers'; readonly issuers: readonly string[] }
   | { readonly kind: 'identity-key'; readonly jwk: JWK; readonly issuer: string };
 
 /** What a worker is born with. */

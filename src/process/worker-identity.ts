@@ -108,6 +108,9 @@ export async function openWorkerIdentity(
         case 'issuer-keys':
           issuers.note(news.set);
           return;
+        case 'issuers':
+          issuers.keep(news.issuers);
+          return;
         case 'identity-key':
           void signer.use(news.jwk, news.issuer);
           return;
