@@ -3,8 +3,7 @@
  * day it is never set back or forward, so what is measured with it cannot come out younger than it is.
  */
 export function steadyNow(): number {
-  return performance.now() + OFFSET;
+  // `performance.now()` begins anew with each thread, and the BigInt of `hrtime.bigint()` costs more than this pair.
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
 }
-
-/** `performance.now()` begins anew with each thread; the clock of the system does not, but reading it makes a BigInt. */
-const OFFSET = Number(process.hrtime.bigint()) / 1e6 - performance.now();
