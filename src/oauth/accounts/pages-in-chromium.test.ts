@@ -101,6 +101,8 @@ describe('pages in Chromium', { skip: skipUnless('chromium') }, () => {
   test('deny, with the keyboard alone', async () => {
     const { page, end } = await open();
     await page.goto(authorizeUrl(at, { clientId, scope: 'openid email' }));
+    // Chromium moves the focus to the field with its first frame, which can come after the page is loaded.
+    await page.locator('input[autocomplete~=username]:focus').waitFor();
     await page.keyboard.type('ada');
     await page.keyboard.press('Tab');
     await page.keyboard.type(PASSWORD);
