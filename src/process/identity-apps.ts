@@ -10,6 +10,7 @@ import type { AuthorizationServer } from '../oauth/authorization-server.ts';
 import type { Log } from '../observe/log.ts';
 import type { AuditEvent } from '../stores/audit.ts';
 import { StoreUnavailable } from '../stores/stores.ts';
+import { Declarations } from './declarations.ts';
 import { declare } from './declared.ts';
 import type { IdentityPlane } from './identity-plane.ts';
 import { issuerSettingsOf, loginSettingsOf } from './identity-settings.ts';
@@ -35,12 +36,12 @@ export class IdentityApps {
   readonly #plane: IdentityPlane;
   readonly #options: IdentityAppsOptions;
   readonly #admin: AdminApp;
+  readonly #declarations: Declarations;
   /** Without its secrets: what needs one has it. */
   #config: GatewayConfig | undefined;
   #server: AuthorizationServer | undefined;
   #login: LoginApp | undefined;
   #ownFetch: ReturnType<typeof ownFetch> | undefined;
-  #declaring: NodeJS.Timeout | undefined;
 
   constructor(plane: IdentityPlane, options: IdentityAppsOptions) {
     this.#plane = plane;
@@ -57,6 +58,12 @@ export class IdentityApps {
       status: () => ({ ...options.status(), issuers: plane.issuers.all().map(({ issuer }) => issuer) }),
       reportFault: (error, requestId) =>
         options.log.error({ err: error, requestId }, 'the admin API met an unexpected condition'),
+    });
+    this.#declarations = new Declarations({
+      declare: (config) => declare(plane.foundations.records, config),
+      onDeclared: () => plane.nudge(),
+      log: options.log,
+      retryAfter: DECLARE_AGAIN_MS,
     });
     this.handlers = {
       authorizationServer: (request, response) => (this.#server?.handler ?? nothingHere)(request, response),
@@ -90,7 +97,7 @@ export class IdentityApps {
       own: issuer === undefined || server === undefined ? undefined : { issuer, jwks: server.jwks() },
     });
     await this.#applyLogins(config, ownSocket);
-    await this.#declare(config);
+    await this.#declarations.follow(config);
     await before?.close();
   }
 
@@ -132,9 +139,13 @@ export class IdentityApps {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#declaring);
     this.audit('gateway.stopped', {});
-    await Promise.allSettled([this.#login?.close(), this.#server?.close(), this.#ownFetch?.close()]);
+    await Promise.allSettled([
+      this.#declarations.close(),
+      this.#login?.close(),
+      this.#server?.close(),
+      this.#ownFetch?.close(),
+    ]);
     await this.#plane.close();
   }
 
@@ -154,20 +165,6 @@ export class IdentityApps {
       },
       devCa: this.#options.devCa(),
     });
-  }
-
-  /** What the file declares is written into the records. While they are away it is tried again, unless the file has changed since. */
-  async #declare(config: GatewayConfig): Promise<void> {
-    clearTimeout(this.#declaring);
-    try {
-      const faults = await declare(this.#plane.foundations.records, config);
-      for (const fault of faults)
-        this.#options.log.error({ fault }, 'a declaration of the configuration is not in force');
-      this.#plane.nudge();
-    } catch (err) {
-      this.#options.log.error({ err }, 'the declarations of the configuration are not in force yet');
-      this.#declaring = setTimeout(() => void this.#declare(config), DECLARE_AGAIN_MS).unref();
-    }
   }
 
   async #applyLogins(config: GatewayConfig, ownSocket: string): Promise<void> {
