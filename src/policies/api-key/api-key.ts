@@ -1,8 +1,9 @@
 import { Problem } from '../../errors/problem.ts';
 import type { Exchange } from '../../exchange.ts';
 import { type ParsedApiKey, parseApiKey } from '../../lib/api-key.ts';
-import { type KeyWithConsumer, StoreUnavailable } from '../../stores/stores.ts';
+import type { KeyWithConsumer } from '../../stores/stores.ts';
 import { type AuthenticationOutcome, type CompiledMethod, defineMethod } from '../authentication-method.ts';
+import { identityUnavailable } from '../identity-unavailable.ts';
 import { apiKeyConfig } from './config.ts';
 import { keyInHeader, keyInQuery, MORE_THAN_ONE } from './key-place.ts';
 import { judgeKey, type PreparedKey, prepareKey, type Verdict } from './logic.ts';
@@ -31,7 +32,7 @@ export const apiKeyMethod = defineMethod({
       if (!environments.has(shown.environment)) return refuse(exchange, 'other-environment', shown.id);
       const found = keys.find(shown.id);
       return found instanceof Promise
-        ? found.then((key) => judge(exchange, shown, key), unavailable)
+        ? found.then((key) => judge(exchange, shown, key), identityUnavailable)
         : judge(exchange, shown, found);
     }
 
@@ -83,11 +84,6 @@ function refusalsFor(challenge: string): Readonly<Record<Refusal, Problem>> {
     // Unreachable: a good key has its prepared form. Were it reached, the gate would stay shut.
     good: invalid,
   };
-}
-
-function unavailable(error: unknown): Problem {
-  if (error instanceof StoreUnavailable) return new Problem('identity-unavailable', { internal: error.message });
-  throw error;
 }
 
 /** A key that is held is the same object for every request, on whichever route. */

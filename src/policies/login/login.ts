@@ -6,6 +6,7 @@ import { cookieValues, withoutGatewayCookies } from '../../identity/session-cook
 import { HeaderList } from '../../lib/header-list.ts';
 import { StoreUnavailable } from '../../stores/stores.ts';
 import { type AuthenticationOutcome, defineMethod } from '../authentication-method.ts';
+import { identityUnavailable } from '../identity-unavailable.ts';
 import type { CompileContext, LoginFacts } from '../policy.ts';
 import { loginConfig } from './config.ts';
 import { isFieldSafe, isNavigation, principalOf, signInLocation, tokenState } from './logic.ts';
@@ -32,10 +33,10 @@ export const loginMethod = defineMethod({
       try {
         const found = sessions.find(id);
         return found instanceof Promise
-          ? found.then((session) => admit(exchange, id, session), unavailable)
+          ? found.then((session) => admit(exchange, id, session), identityUnavailable)
           : admit(exchange, id, found);
       } catch (error) {
-        return unavailable(error);
+        return identityUnavailable(error);
       }
     }
 
@@ -67,10 +68,12 @@ export const loginMethod = defineMethod({
         const renewed = await sessions.refresh(id);
         if (renewed === undefined || !isOurs(renewed)) return undefined;
         if (tokenState(renewed, Date.now()) !== 'expired') return accept(exchange, id, renewed);
-        return unavailable(new StoreUnavailable('the provider gave no new access token'));
+        return identityUnavailable(new StoreUnavailable('the provider gave no new access token'));
       } catch (error) {
         // While the present token lives, a provider that is down stops nobody.
-        return tokenState(session, Date.now()) === 'expired' ? unavailable(error) : accept(exchange, id, session);
+        return tokenState(session, Date.now()) === 'expired'
+          ? identityUnavailable(error)
+          : accept(exchange, id, session);
       }
     }
 
@@ -78,7 +81,9 @@ export const loginMethod = defineMethod({
       if (config.attachToken) {
         const token = session.accessToken;
         if (token === undefined || !isFieldSafe(token))
-          return unavailable(new StoreUnavailable('the session has no access token that a header field can hold'));
+          return identityUnavailable(
+            new StoreUnavailable('the session has no access token that a header field can hold'),
+          );
         exchange.upstreamHeaders.set.set('Authorization', `Bearer ${token}`);
       }
       const known = principals.get(session);
@@ -117,12 +122,6 @@ function hideCookies(exchange: Exchange): void {
   if (rest === undefined) return;
   if (rest === '') exchange.upstreamHeaders.remove.push('cookie');
   else exchange.upstreamHeaders.set.set('Cookie', rest);
-}
-
-/** What the stores or the control plane cannot say now is refused; anything else is a fault, and the road's to handle. */
-function unavailable(error: unknown): Problem {
-  if (!(error instanceof StoreUnavailable)) throw error;
-  return new Problem('identity-unavailable', { internal: error.message });
 }
 
 function loginFacts(name: string, context: CompileContext): LoginFacts {

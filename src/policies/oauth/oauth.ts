@@ -6,8 +6,8 @@ import { readClaims, type TokenClaims } from '../../identity/token-claims.ts';
 import { refuseClaims, refuseUnverified, refuseVerified, type TokenRules } from '../../identity/token-rules.ts';
 import { isTokenText, readToken, type UnverifiedToken } from '../../identity/token-syntax.ts';
 import { verifierOf } from '../../identity/token-verifier.ts';
-import { StoreUnavailable } from '../../stores/stores.ts';
 import { type AuthenticationOutcome, type CompiledMethod, defineMethod } from '../authentication-method.ts';
+import { identityUnavailable } from '../identity-unavailable.ts';
 import type { CompileContext } from '../policy.ts';
 import { audiencesOf, type OauthConfig, oauthConfig } from './config.ts';
 import { describeRefusal, type Refusal, readCredential, type TokenCredential, thumbprintOf } from './logic.ts';
@@ -61,7 +61,7 @@ export const oauthMethod = defineMethod({
           ? await admit(exchange, credential, verified, now)
           : refuse(exchange, credential, fault);
       } catch (error) {
-        return unavailable(error);
+        return identityUnavailable(error);
       }
     }
 
@@ -80,7 +80,7 @@ export const oauthMethod = defineMethod({
           ? await admit(exchange, credential, claims, now)
           : refuse(exchange, credential, fault);
       } catch (error) {
-        return unavailable(error);
+        return identityUnavailable(error);
       }
     }
 
@@ -125,7 +125,7 @@ export const oauthMethod = defineMethod({
         const fault = await refuseProof(exchange.headers.all('dpop'), request, proofRules, replay, now);
         if (fault !== undefined) return refuse(exchange, credential, fault);
       } catch (error) {
-        return unavailable(error);
+        return identityUnavailable(error);
       }
       hideToken(exchange);
       return principal;
@@ -190,12 +190,6 @@ function rulesOf(config: OauthConfig, context: CompileContext): TokenRules {
     acceptPlainJwt: config.acceptPlainJwt,
     clockLeeway: config.clockLeeway / 1000,
   };
-}
-
-/** Who is calling cannot be found out now, so nobody gets in; anything else is a fault, and the road's to handle. */
-function unavailable(error: unknown): Problem {
-  if (error instanceof StoreUnavailable) return new Problem('identity-unavailable', { internal: error.message });
-  throw error;
 }
 
 /** Seconds. A proof is made for one request, so it need not live long; the leeway is for clocks of clients (RFC 9449 §11.1). */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import { Problem } from '../../errors/problem.ts';
+import type { Problem } from '../../errors/problem.ts';
 import type { Exchange, Principal } from '../../exchange.ts';
-import { StoreUnavailable } from '../../stores/stores.ts';
+import { identityUnavailable } from '../identity-unavailable.ts';
 import { type CompileContext, definePolicy } from '../policy.ts';
 import { type UpstreamIdentityConfig, upstreamIdentityConfig } from './config.ts';
 import { factOf, identityClaims } from './logic.ts';
@@ -33,7 +33,7 @@ export const upstreamIdentityPolicy = definePolicy({
       if (jwtOf === undefined) return undefined;
       const jwt = jwtOf(principal);
       if (typeof jwt === 'string') return send(exchange, jwt);
-      return jwt.then((signed) => send(exchange, signed), unavailable);
+      return jwt.then((signed) => send(exchange, signed), identityUnavailable);
     }
 
     function send(exchange: Exchange, jwt: string): undefined {
@@ -62,11 +62,6 @@ function identityJwts(config: NonNullable<UpstreamIdentityConfig['jwt']>, contex
     signed.set(principal, jwt);
     return jwt;
   }
-}
-
-function unavailable(error: unknown): Problem {
-  if (error instanceof StoreUnavailable) return new Problem('identity-unavailable', { internal: error.message });
-  throw error;
 }
 
 const MOST_JWTS = 10_000;
