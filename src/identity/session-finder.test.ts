@@ -27,7 +27,7 @@ function ground(session: Partial<Session> = {}) {
     },
   };
   const finder = createSessionFinder({
-    records: { sessions: sessions as Sessions }, // the finder reads only
+    records: { sessions },
     link,
     cookies: createSessionCookies(randomBytes(32)),
     capacityBytes: 1024 * 1024,

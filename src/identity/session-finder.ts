@@ -6,7 +6,7 @@ import type { LiveSession, SessionFinder } from './services.ts';
 import type { SessionCookies } from './session-cookie.ts';
 
 export interface SessionFinderOptions {
-  readonly records: Pick<Records, 'sessions'>;
+  readonly records: { readonly sessions: Pick<Records['sessions'], 'find'> };
   readonly link: ControlLink;
   readonly cookies: SessionCookies;
   /** The most bytes of sessions that are held, tokens and claims included. */

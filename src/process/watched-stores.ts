@@ -3,7 +3,10 @@ import { type Counters, type Records, StoreUnavailable } from '../stores/stores.
 
 /** What a worker asks the stores while requests wait. */
 export interface WatchedStores {
-  readonly records: Pick<Records, 'keys' | 'sessions'>;
+  readonly records: {
+    readonly keys: Pick<Records['keys'], 'find'>;
+    readonly sessions: Pick<Records['sessions'], 'find'>;
+  };
   readonly replay: ReplayGuard;
 }
 
@@ -19,8 +22,8 @@ export function watchStores(
   const { keys, sessions } = records;
   return {
     records: {
-      keys: { ...keys, find: (id) => keys.find(id).catch(notice) },
-      sessions: { ...sessions, find: (id) => sessions.find(id).catch(notice) },
+      keys: { find: (id) => keys.find(id).catch(notice) },
+      sessions: { find: (id) => sessions.find(id).catch(notice) },
     },
     replay: {
       once(key, ttlMs) {

@@ -112,7 +112,7 @@ export async function openWorkerIdentity(
           issuers.keep(news.issuers);
           return;
         case 'identity-key':
-          void signer.use(news.jwk, news.issuer);
+          signer.use(news.jwk, news.issuer);
           return;
       }
     },
