@@ -238,7 +238,7 @@ function timeOf(at: number): string {
   return new Date(at).toISOString();
 }
 
-export const NO_KEY: KeyFault = {
+const NO_KEY: KeyFault = {
   path: 'key',
   message: 'is no API key of this gateway',
   hint: 'copy it whole, from sp_ to its last character; one that was mistyped fails its checksum',
