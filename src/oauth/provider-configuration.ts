@@ -5,7 +5,7 @@ import type { SigningKeys } from '../identity/signing-keys.ts';
 import { SOURCE } from './client-adapter.ts';
 import { assertShortLived, checkMetadata, isOriginOfClient } from './client-rules.ts';
 import { consentPolicy } from './consent-policy.ts';
-import type { Accounts, Resource } from './interaction-contract.ts';
+import type { Accounts } from './interaction-contract.ts';
 import type { Lifetimes, SigningOptions } from './options.ts';
 import { pageHooks } from './page-hooks.ts';
 import { type FeatureParts, protocolFeatures } from './protocol-features.ts';
@@ -24,7 +24,7 @@ export interface ConfigurationParts extends FeatureParts {
 
 /** What oidc-provider is told, once for each set of signing keys. */
 export function providerConfiguration(parts: ConfigurationParts): Configuration {
-  const { issuer, lifetimes, accounts, resources } = parts;
+  const { issuer, lifetimes, accounts } = parts;
   const secure = issuer.startsWith('https:');
   // Those of an interaction belong to its path, which oidc-provider sets: two tabs do not disturb each other.
   const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: true } as const;
@@ -85,9 +85,9 @@ export function providerConfiguration(parts: ConfigurationParts): Configuration 
     },
     routes,
     ttl: {
-      AccessToken: (_ctx, token) => lifetimeOf(token.aud, resources) ?? lifetimes.accessToken,
+      AccessToken: lifetimes.accessToken,
       AuthorizationCode: lifetimes.authorizationCode,
-      ClientCredentials: (_ctx, token) => lifetimeOf(token.aud, resources) ?? lifetimes.clientCredentials,
+      ClientCredentials: lifetimes.clientCredentials,
       DeviceCode: lifetimes.deviceCode,
       Grant: lifetimes.grant,
       IdToken: lifetimes.idToken,
@@ -140,10 +140,6 @@ function cookieNames(secure: boolean): { session: string; interaction: string; r
     interaction: `${secure ? '__Secure-' : ''}sallyport_interaction`,
     resume: `${secure ? '__Secure-' : ''}sallyport_resume`,
   };
-}
-
-function lifetimeOf(audience: string | string[] | undefined, resources: readonly Resource[]): number | undefined {
-  return resources.find((resource) => resource.audience === audience)?.accessTokenTtl;
 }
 
 /** A family of refresh tokens that no key binds ends when its first token would have (RFC 9700 §4.14.2). */

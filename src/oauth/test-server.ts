@@ -19,16 +19,12 @@ export const WIDGETS: Resource = {
   audience: 'https://api.example.com/widgets',
   name: 'Widgets',
   scopes: ['widgets:read', 'widgets:write'],
-  accessTokenTtl: undefined,
-  format: 'jwt',
 };
 
 export const VAULT: Resource = {
   audience: 'https://api.example.com/vault',
   name: 'Vault',
   scopes: ['vault:open'],
-  accessTokenTtl: 120,
-  format: 'opaque',
 };
 
 /** An authorization server on a port of loopback, with records of its own, for tests. */

@@ -61,7 +61,7 @@ test('resources of the embedded server are the audiences its tokens are accepted
       api('open', 'none'),
     ],
   });
-  const common = { scopes: ['a:b', 'c:d'], accessTokenTtl: undefined, format: 'jwt' };
+  const common = { scopes: ['a:b', 'c:d'] };
   assert.deepEqual(resourcesOf(config), [
     { audience: API, name: 'one', ...common },
     { audience: 'https://api.example/two', name: 'two', ...common },

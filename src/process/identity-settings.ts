@@ -29,8 +29,6 @@ export function resourcesOf(config: GatewayConfig): readonly Resource[] {
         audience,
         name: api,
         scopes: Object.keys(own.scopes),
-        accessTokenTtl: undefined,
-        format: 'jwt',
       });
     }
   }

@@ -74,7 +74,7 @@ function featuresOf({ registration, clientIdMetadata }: AuthorizationServerConfi
             maxClients: registration.maxClients,
             perAddress: registration.perAddress,
           },
-    clientIdMetadataDocuments: clientIdMetadata ? { hosts: undefined, perAddress: METADATA_PER_ADDRESS } : false,
+    clientIdMetadataDocuments: clientIdMetadata ? { perAddress: METADATA_PER_ADDRESS } : false,
   };
 }
 

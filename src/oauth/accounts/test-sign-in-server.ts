@@ -81,8 +81,6 @@ export async function startSignInServer(options: SignInServerOptions = {}): Prom
         audience: 'https://api.example.com/ships',
         name: 'Fleet API',
         scopes: ['ships:read', 'ships:steer'],
-        accessTokenTtl: undefined,
-        format: 'jwt',
       },
     ],
     cookieSecret: new Uint8Array(32).fill(9),
