@@ -1,6 +1,7 @@
 import { suggest } from '../lib/suggest.ts';
-import { audiencesOf, type OauthConfig } from '../policies/oauth/config.ts';
+import { audiencesOf, isResource, type OauthConfig } from '../policies/oauth/config.ts';
 import type { Path, RawFault } from './faults.ts';
+import { type Alternative, oauthOf } from './own-routes.ts';
 import type { GatewayConfig } from './schema.ts';
 
 /** Ways to authenticate that could let nobody in, or would never be asked: found when the file loads, and not by the callers. */
@@ -14,8 +15,6 @@ export function alternativeFaults(config: GatewayConfig): RawFault[] {
     ...idleFaults(config, alternatives, path),
   ]);
 }
-
-type Alternative = Readonly<Record<string, unknown>>;
 
 interface Place {
   readonly path: Path;
@@ -60,10 +59,6 @@ function certificateFaults(
       hint: 'set tls.clientCa of a listener to the authority of those certificates',
     },
   ];
-}
-
-function oauthOf(alternative: Alternative): OauthConfig | undefined {
-  return alternative['oauth'] as OauthConfig | undefined; // its schema has parsed it
 }
 
 function loginFaults(config: GatewayConfig, { login }: Alternative, path: Path): RawFault[] {
@@ -116,11 +111,6 @@ function oauthFaults(config: GatewayConfig, oauth: OauthConfig | undefined, path
       hint: 'add them under `issuers`: { issuer: …, introspection: { clientId: …, clientSecret: … } }',
     });
   return faults;
-}
-
-/** RFC 8707 §2. */
-function isResource(audience: string): boolean {
-  return URL.canParse(audience) && !audience.includes('#');
 }
 
 function introspectionOf(config: GatewayConfig, issuer: string): unknown {

@@ -54,13 +54,20 @@ export function loginRouteName(login: string): string {
   return `login-${login}`;
 }
 
+/** A way to authenticate as its schema left it: an object with one member, named after the method. */
+export type Alternative = Readonly<Record<string, unknown>>;
+
 /** The alternatives of `authenticate` of an API and its routes; none for `none`. */
-export function alternativesOf(api: ApiConfig): readonly Readonly<Record<string, unknown>>[] {
+export function alternativesOf(api: ApiConfig): readonly Alternative[] {
   return [api, ...api.routes].flatMap(({ policies: settings }) => {
     const authenticate = settings['authenticate'];
     // The policy's schema has made it a list of objects.
-    return Array.isArray(authenticate) ? (authenticate as readonly Readonly<Record<string, unknown>>[]) : [];
+    return Array.isArray(authenticate) ? (authenticate as readonly Alternative[]) : [];
   });
+}
+
+export function oauthOf(alternative: Alternative): OauthConfig | undefined {
+  return alternative['oauth'] as OauthConfig | undefined; // its schema has parsed it
 }
 
 function pages(config: GatewayConfig): OwnRoute[] {
@@ -147,10 +154,7 @@ function logins(config: GatewayConfig): OwnRoute[] {
 /** RFC 9728: where clients learn which authorization server to ask for a token. */
 function metadata(config: GatewayConfig): OwnRoute[] {
   return config.apis.flatMap((api) => {
-    // The policy's schema has parsed them.
-    const alternatives = alternativesOf(api).flatMap(({ oauth }) =>
-      oauth === undefined ? [] : [oauth as OauthConfig],
-    );
+    const alternatives = alternativesOf(api).flatMap((alternative) => oauthOf(alternative) ?? []);
     if (alternatives.length === 0) return [];
     const ownIssuer = config.authorizationServer?.issuer;
     const resource = { name: api.name, path: api.path, alternatives, ownIssuer, scopes: scopesOf(api) };

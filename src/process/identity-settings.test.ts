@@ -51,11 +51,11 @@ test('issuers of the admin API are asked too', async () => {
   assert.deepEqual(resourcesOf(config), []);
 });
 
-test('resources of the embedded server are the audiences its tokens are accepted under, and only URLs', async () => {
+test('resources of the embedded server are the audiences its tokens are accepted under, and only URIs without a fragment', async () => {
   const config = await configOf({
     authorizationServer: server,
     apis: [
-      api('one', [{ oauth: { audience: [API, 'widgets'] } }]),
+      api('one', [{ oauth: { audience: [API, 'widgets', `${API}#part`] } }]),
       api('two', [{ oauth: { issuer: OWN, audience: [API, 'https://api.example/two'] } }]),
       api('foreign', [{ oauth: { issuer: 'https://id.example', audience: 'https://api.example/foreign' } }]),
       api('open', 'none'),

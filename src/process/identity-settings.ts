@@ -1,9 +1,10 @@
-import { alternativesOf, loginsOf } from '../config/own-routes.ts';
+import { type Alternative, alternativesOf, loginsOf, oauthOf } from '../config/own-routes.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { DirectorySettings } from '../identity/issuer-directory.ts';
 import { defaultIssuerSettings } from '../identity/issuer-settings.ts';
 import type { LoginSettings } from '../login/login-settings.ts';
 import type { Resource } from '../oauth/interaction-contract.ts';
+import { audiencesOf, isResource } from '../policies/oauth/config.ts';
 
 /** Every issuer that APIs and the admin API accept tokens of: those of `issuers`, and with their defaults those that are only named. */
 export function issuerSettingsOf(config: GatewayConfig): DirectorySettings['issuers'] {
@@ -23,8 +24,7 @@ export function resourcesOf(config: GatewayConfig): readonly Resource[] {
   for (const { api, issuer, audiences } of [...oauthAlternatives(config), ...loginResources(config)]) {
     if (issuer !== undefined && issuer !== own.issuer) continue;
     for (const audience of audiences) {
-      // A resource indicator is an absolute URI (RFC 8707 §2); another audience cannot be asked for.
-      if (resources.has(audience) || !URL.canParse(audience)) continue;
+      if (resources.has(audience) || !isResource(audience)) continue;
       resources.set(audience, {
         audience,
         name: api,
@@ -73,12 +73,9 @@ function oauthAlternatives(config: GatewayConfig): readonly OauthAlternative[] {
     { api: 'the admin API', alternatives: Array.isArray(admin) ? admin : [] },
   ];
   return places.flatMap(({ api, alternatives }) =>
-    alternatives.flatMap((alternative: Readonly<Record<string, unknown>>) => {
-      // The policy's schema has parsed it; what is looked at here is in it whatever else is.
-      const { issuer, audience } = Object(alternative['oauth']);
-      if (alternative['oauth'] === undefined) return [];
-      const audiences = (Array.isArray(audience) ? audience : [audience]).filter((one) => typeof one === 'string');
-      return [{ api, issuer: typeof issuer === 'string' ? issuer : undefined, audiences }];
+    alternatives.flatMap((alternative: Alternative) => {
+      const oauth = oauthOf(alternative);
+      return oauth === undefined ? [] : [{ api, issuer: oauth.issuer, audiences: audiencesOf(oauth) }];
     }),
   );
 }

@@ -59,3 +59,8 @@ export type OauthConfig = z.output<typeof oauthConfig>;
 export function audiencesOf(config: Pick<OauthConfig, 'audience'>): readonly string[] {
   return typeof config.audience === 'string' ? [config.audience] : config.audience;
 }
+
+/** Whether clients can ask for a token of this audience as `resource`: an absolute URI without a fragment (RFC 8707 §2). */
+export function isResource(audience: string): boolean {
+  return URL.canParse(audience) && !audience.includes('#');
+}
