@@ -2,7 +2,7 @@ import { inertServices } from '../identity/inert-services.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
 import { policies } from '../policies/registry.ts';
 import { callerFacts } from './caller-facts.ts';
-import { compilePolicies } from './compile-policies.ts';
+import { compilePolicies, UnmetNeed } from './compile-policies.ts';
 import type { Path, RawFault } from './faults.ts';
 import { routeSettings } from './route-settings.ts';
 import type { GatewayConfig } from './schema.ts';
@@ -20,8 +20,7 @@ export function planFaults(config: GatewayConfig, customPolicies: readonly Polic
     try {
       compilePolicies(context, settings, customPolicies);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      faults.push({ path, message, hint: 'put what it needs into an earlier phase, or take the policy out here' });
+      faults.push(isOfNobody(error, settings) ? nobodyToJudge(path, error.policy) : unplanned(path, error));
     }
   }
 
@@ -45,6 +44,25 @@ export function planFaults(config: GatewayConfig, customPolicies: readonly Polic
     }
   }
   return faults;
+}
+
+function unplanned(path: Path, error: unknown): RawFault {
+  const message = error instanceof Error ? error.message : String(error);
+  return { path, message, hint: 'put what it needs into an earlier phase, or take the policy out here' };
+}
+
+/** Of a custom policy it cannot be said: another custom one may have been meant to name the caller. */
+function isOfNobody(error: unknown, settings: Readonly<Record<string, unknown>>): error is UnmetNeed {
+  if (!(error instanceof UnmetNeed) || error.fact !== 'principal') return false;
+  return settings['authenticate'] === 'none' && MINDFUL.includes(error.policy);
+}
+
+function nobodyToJudge(path: Path, policy: string): RawFault {
+  return {
+    path: [...path, policy],
+    message: 'is about who is calling, and with `authenticate: none` nobody is asked',
+    hint: 'write a way to authenticate here, or take this out',
+  };
 }
 
 /** Planning thousands of routes twice takes time; policies without needs can be compiled wherever their options parse. */

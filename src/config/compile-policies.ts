@@ -14,8 +14,16 @@ export interface PlanStep {
 }
 
 /** A policy's needs are unmet: no policy of an earlier place provides a fact it relies on. */
-class UnmetNeed extends Error {
+export class UnmetNeed extends Error {
   override readonly name = 'UnmetNeed';
+  readonly policy: string;
+  readonly fact: Fact;
+
+  constructor(policy: string, fact: Fact, where: string) {
+    super(`${where}: the policy ${policy} needs the ${fact}, which no policy before it establishes`);
+    this.policy = policy;
+    this.fact = fact;
+  }
 }
 
 /** Flattens the policies of one route into the arrays the road runs through. Replies pass them in the opposite order. `customReason` is what `explain` says of the custom ones. */
@@ -34,9 +42,7 @@ export function compilePolicies(
     if (setting === false || (setting === undefined && !policy.onByDefault(context))) continue;
     const missing = policy.needs.find((fact) => !established.has(fact));
     if (missing !== undefined) {
-      throw new UnmetNeed(
-        `${context.api}, route ${context.route}: the policy ${policy.name} needs the ${missing}, which no policy before it establishes`,
-      );
+      throw new UnmetNeed(policy.name, missing, `${context.api}, route ${context.route}`);
     }
     const compiled = policy.compile(setting ?? policy.config.parse({}), context);
     if (compiled !== undefined) for (const fact of policy.provides) established.add(fact);
