@@ -6,11 +6,12 @@ import { join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startLoginExample } from '../login/app.ts';
 import { startDemoApi } from './api.ts';
+import { variable } from './environment.ts';
 import { DEMO_USER, type DemoSecrets, demoSecrets } from './secrets.ts';
 
 const root = join(import.meta.dirname, '../..');
 const configPath = join(import.meta.dirname, 'sallyport.yaml');
-const dataDir = resolve(import.meta.dirname, process.env['DEMO_DATA_DIR'] ?? '.sallyport');
+const dataDir = resolve(import.meta.dirname, variable('DEMO_DATA_DIR') ?? '.sallyport');
 const caFile = join(dataDir, 'dev-ca/ca.pem');
 
 /** The ports of sallyport.yaml, with the variables that move them. */
@@ -186,12 +187,12 @@ async function takenPorts(): Promise<readonly (typeof ports)[number][]> {
   return taken;
 }
 
-function portFrom(variable: string, fallback: number): number {
-  const written = process.env[variable];
+function portFrom(name: string, fallback: number): number {
+  const written = variable(name);
   if (written === undefined) return fallback;
   const port = Number(written);
   if (/^\d{1,5}$/.test(written) && port >= 1 && port <= 65_535) return port;
-  console.error(`${variable}=${written} is not a port; write 1 to 65535.`);
+  console.error(`${name}=${written} is not a port; write 1 to 65535.`);
   process.exit(2);
 }
 
