@@ -123,7 +123,8 @@ function idleFaults(config: GatewayConfig, alternatives: readonly Alternative[],
   return alternatives.flatMap((alternative, at): RawFault[] => {
     const credentials = credentialsOf(config, alternative);
     const before = credentials.flatMap((credential) => first.get(credential) ?? [])[0];
-    for (const credential of credentials) if (!first.has(credential)) first.set(credential, at);
+    if (!isListOfCertificates(alternative))
+      for (const credential of credentials) if (!first.has(credential)) first.set(credential, at);
     if (before === undefined) return [];
     return [
       {
@@ -133,6 +134,12 @@ function idleFaults(config: GatewayConfig, alternatives: readonly Alternative[],
       },
     ];
   });
+}
+
+/** It decides over those it lists alone; the others are as if there were none. */
+function isListOfCertificates({ clientCertificate }: Alternative): boolean {
+  const { subjects, fingerprints } = Object(clientCertificate);
+  return subjects !== undefined || fingerprints !== undefined;
 }
 
 /** What an alternative decides over, in words that are the same for the same. An opaque token does not say whose it is. */

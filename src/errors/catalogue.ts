@@ -10,6 +10,7 @@ export const catalogue = {
   'unauthenticated':        { status: 401, blame: 'client',   retryable: false, title: 'Authentication is required' },
   'invalid-token':          { status: 401, blame: 'client',   retryable: false, title: 'The access token is not valid here' },
   'invalid-key':            { status: 401, blame: 'client',   retryable: false, title: 'The API key is not valid here' },
+  'certificate-required':   { status: 403, blame: 'client',   retryable: false, title: 'A client certificate is required' },
   'insufficient-scope':     { status: 403, blame: 'client',   retryable: false, title: 'The credentials lack a scope this needs' },
   'forbidden':              { status: 403, blame: 'client',   retryable: false, title: 'The caller may not do this' },
   'cross-site-request':     { status: 403, blame: 'client',   retryable: false, title: 'Requests from another site are not accepted here' },

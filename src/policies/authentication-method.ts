@@ -27,6 +27,8 @@ export interface CompiledMethod {
   conceal?(exchange: Exchange): void;
   /** Refuses a credential of its kind that no alternative took; undefined where there is none. */
   unclaimed?(exchange: Exchange): Problem | undefined;
+  /** Refuses where no alternative has a challenge, without which there is no 401 (RFC 9110 §15.5.2); undefined for a method that has one. */
+  forbid?(exchange: Exchange): Problem;
   /** Answers a request without any credential instead of a 401, such as by sending a browser to a sign-in page; undefined where it does not. */
   invite?(exchange: Exchange): Reply | undefined;
 }

@@ -6,7 +6,7 @@ import { type Exchange, Reply } from '../../exchange.ts';
 import { inertServices } from '../../identity/inert-services.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import type { AuditEvent } from '../../stores/audit.ts';
-import type { AuthenticationOutcome, CompiledMethod } from '../authentication-method.ts';
+import type { AuthenticationMethod, AuthenticationOutcome, CompiledMethod } from '../authentication-method.ts';
 import { publicRoute, testExchange, testPrincipal } from '../test-exchange.ts';
 import { authenticatePolicy } from './authenticate.ts';
 
@@ -98,6 +98,30 @@ test('what cannot be checked is 503 and carries no challenge', async () => {
   assert.deepEqual(problem.headers, []);
 });
 
+test('without a scheme to challenge with it is 403, since a 401 says what would do (RFC 9110 §15.5.2)', async () => {
+  for (const [code, records] of [
+    ['certificate-required', 0],
+    ['forbidden', 1],
+  ] as const) {
+    const audited: AuditEvent[] = [];
+    const certificate = method('clientCertificate', {
+      authenticate: () => undefined,
+      challenge: () => undefined,
+      forbid: () => new Problem(code),
+    });
+    const alone = hookOf([certificate], audited);
+    const refused = await alone(testExchange());
+    assert.ok(refused instanceof Problem);
+    assert.deepEqual([refused.code, refused.status, refused.headers], [code, 403, []]);
+    assert.equal(audited.length, records);
+
+    const token = method('oauth', { authenticate: () => undefined, challenge: () => 'Bearer' });
+    const challenged = await hookOf([certificate, token], [])(testExchange());
+    assert.ok(challenged instanceof Problem);
+    assert.deepEqual([challenged.code, challenged.headers], ['unauthenticated', ['WWW-Authenticate', 'Bearer']]);
+  }
+});
+
 test('an alternative names exactly one way, and none that there is not', () => {
   const { config } = authenticatePolicy([method('apiKey', {}), method('oauth', {})]);
   for (const written of [
@@ -146,24 +170,27 @@ function road(cast: Cast) {
     };
   }
 
-  const policy = authenticatePolicy([
-    method('oauth', actor('a')),
-    method('apiKey', actor('b')),
-    method('login', actor('c')),
-  ]);
-  const identity = {
-    ...inertServices,
-    reports: { ...inertServices.reports, audit: (event: AuditEvent) => void audited.push(event) },
-  };
-  const config = policy.config.parse([{ oauth: {} }, { apiKey: {} }, { login: {} }]);
-  const hook = policy.compile(config, { ...publicRoute, identity })?.request;
-  assert.ok(hook !== undefined);
+  const methods = [method('oauth', actor('a')), method('apiKey', actor('b')), method('login', actor('c'))];
+  const hook = hookOf(methods, audited);
   assert.notEqual(hook.name, '');
   const exchange: Exchange = testExchange();
   return { run: () => hook(exchange), exchange, asked, concealed, audited };
 }
 
-function method(name: 'oauth' | 'apiKey' | 'login', compiled: object) {
+/** The hook of a route that takes all of these methods, in their order. */
+function hookOf(methods: readonly AuthenticationMethod[], audited: AuditEvent[]) {
+  const policy = authenticatePolicy(methods);
+  const identity = {
+    ...inertServices,
+    reports: { ...inertServices.reports, audit: (event: AuditEvent) => void audited.push(event) },
+  };
+  const config = policy.config.parse(methods.map(({ name }) => ({ [name]: {} })));
+  const hook = policy.compile(config, { ...publicRoute, identity })?.request;
+  assert.ok(hook !== undefined);
+  return hook;
+}
+
+function method(name: AuthenticationMethod['name'], compiled: object): AuthenticationMethod {
   return { name, config: z.strictObject({}), compile: () => compiled as CompiledMethod }; // those without a part are not run
 }
 

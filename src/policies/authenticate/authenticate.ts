@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../../errors/catalogue.ts';
 import { Problem } from '../../errors/problem.ts';
 import { type Exchange, Reply } from '../../exchange.ts';
 import type { AuthenticationMethod, AuthenticationOutcome, CompiledMethod } from '../authentication-method.ts';
@@ -72,14 +73,26 @@ function identifyBy(alternatives: readonly CompiledMethod[], context: CompileCon
       const invitation = alternative.invite?.(exchange);
       if (invitation !== undefined) return invitation;
     }
-    return refuse(exchange, UNAUTHENTICATED, -1);
+    return isChallenged(exchange) ? refuse(exchange, UNAUTHENTICATED, -1) : forbid(exchange);
+  }
+
+  function isChallenged(exchange: Exchange): boolean {
+    return alternatives.some((alternative) => alternative.challenge(exchange) !== undefined);
+  }
+
+  function forbid(exchange: Exchange): Problem {
+    for (const [at, alternative] of alternatives.entries()) {
+      const problem = alternative.forbid?.(exchange);
+      if (problem !== undefined) return refuse(exchange, problem, at);
+    }
+    throw new Error('a method of authenticate has neither a challenge nor a refusal');
   }
 
   function refuse(exchange: Exchange, problem: Problem, at: number): Problem {
     const own = problem.headers.filter((_, index) => index % 2 === 1);
     const others = distinct(alternatives.map((other, index) => (index === at ? undefined : other.challenge(exchange))));
     // Who sends no credential at all is nothing out of the ordinary: the access log has it.
-    if (problem !== UNAUTHENTICATED)
+    if (!WITHOUT_CREDENTIAL.has(problem.code))
       reports.audit({
         type: 'request.refused',
         actor: 'anonymous',
@@ -107,3 +120,4 @@ function compileAlternative(
 }
 
 const UNAUTHENTICATED = new Problem('unauthenticated');
+const WITHOUT_CREDENTIAL: ReadonlySet<string> = new Set<ProblemCode>(['unauthenticated', 'certificate-required']);

@@ -49,20 +49,28 @@ describe('clientCertificate', () => {
       { fingerprints: [digits.toLowerCase()] },
       { subjects: ['CN=other'], fingerprints: [digits] },
     ])
-      assert.equal(codeOf(ask(config, partner)), undefined, JSON.stringify(config));
+      assert.equal(Object(ask(config, partner)).kind, 'certificate', JSON.stringify(config));
     for (const config of [
       { subjects: ['CN=partner'] },
       { subjects: ['C=DE, O=Example, CN=Partner'] },
       { fingerprints: ['00'.repeat(32)] },
     ])
-      assert.equal(codeOf(ask(config, partner)), 'forbidden', JSON.stringify(config));
+      assert.equal(ask(config, partner), undefined, JSON.stringify(config));
+  });
+
+  test('where nothing else would do, a certificate that is missing and one that is not listed are told apart', () => {
+    const method = compiled({ subjects: ['CN=other'] });
+    const refusal = (certificate: ClientCertificate | undefined) => method.forbid?.(connected(certificate));
+    assert.equal(refusal(undefined)?.code, 'certificate-required');
+    assert.equal(refusal({ ...partner, verified: false })?.code, 'certificate-required');
+    assert.equal(refusal(partner)?.code, 'forbidden');
   });
 
   test('a part that looks like several is no other subject', async () => {
     const forged = await issued([{ C: ['DE'] }, { O: ['Example, CN=partner'] }]);
     const broken = await issued([{ C: ['DE'] }, { O: ['Example\nCN=partner'] }]);
     for (const certificate of [forged, broken])
-      assert.equal(codeOf(ask({ subjects: ['C=DE, O=Example, CN=partner'] }, certificate)), 'forbidden');
+      assert.equal(ask({ subjects: ['C=DE, O=Example, CN=partner'] }, certificate), undefined);
   });
 
   test('lists that could not be meant are faults', () => {
@@ -76,12 +84,12 @@ function compiled(config: object) {
 }
 
 function ask(config: object, clientCertificate: ClientCertificate | undefined) {
-  const tls = { protocol: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', servername: undefined, clientCertificate };
-  return compiled(config).authenticate(testExchange({ tls }));
+  return compiled(config).authenticate(connected(clientCertificate));
 }
 
-function codeOf(outcome: unknown): unknown {
-  return Object(outcome).code;
+function connected(clientCertificate: ClientCertificate | undefined) {
+  const tls = { protocol: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', servername: undefined, clientCertificate };
+  return testExchange({ tls });
 }
 
 /** A real certificate, told of as the listener tells it. */

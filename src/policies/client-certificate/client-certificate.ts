@@ -14,22 +14,39 @@ export const clientCertificateMethod = defineMethod({
       fingerprints: config.fingerprints === undefined ? undefined : new Set(config.fingerprints),
     };
     // One object a connection: what it says is worked out once for all its requests.
-    const judged = new WeakMap<ClientCertificate, Principal | Problem>();
+    const judged = new WeakMap<ClientCertificate, Principal | 'not-listed'>();
 
-    /** One that was not verified proves no name: it is as if there were none, since OAuth may use it all the same. */
+    /**
+     * One that was not verified proves no name: it is as if there were none. So is one that is not listed: it belongs to the connection
+     * and may be there for another alternative, such as a token that is bound to it (RFC 8705).
+     */
     function authenticate(exchange: Exchange): AuthenticationOutcome {
-      const certificate = exchange.tls?.clientCertificate;
-      if (certificate === undefined || !certificate.verified) return undefined;
-      const known = judged.get(certificate);
-      if (known !== undefined) return known;
-      const outcome = isListed(certificate, rules) ? principalOf(certificate) : NOT_LISTED;
+      const certificate = verifiedOf(exchange);
+      if (certificate === undefined) return undefined;
+      const outcome = judged.get(certificate) ?? judge(certificate);
+      return outcome === 'not-listed' ? undefined : outcome;
+    }
+
+    function judge(certificate: ClientCertificate): Principal | 'not-listed' {
+      const outcome = isListed(certificate, rules) ? principalOf(certificate) : 'not-listed';
       judged.set(certificate, outcome);
       return outcome;
     }
 
-    return { authenticate, challenge: () => undefined };
+    return {
+      authenticate,
+      challenge: () => undefined,
+      forbid: (exchange) => (verifiedOf(exchange) === undefined ? NO_CERTIFICATE : NOT_LISTED),
+    };
   },
 });
+
+function verifiedOf(exchange: Exchange): ClientCertificate | undefined {
+  const certificate = exchange.tls?.clientCertificate;
+  return certificate?.verified === true ? certificate : undefined;
+}
+
+const NO_CERTIFICATE = new Problem('certificate-required');
 
 const NOT_LISTED = new Problem('forbidden', {
   detail: 'This client certificate does not open this API.',
