@@ -157,7 +157,10 @@ function metadata(config: GatewayConfig): OwnRoute[] {
     const alternatives = alternativesOf(api).flatMap((alternative) => oauthOf(alternative) ?? []);
     if (alternatives.length === 0) return [];
     const ownIssuer = config.authorizationServer?.issuer;
-    const resource = { name: api.name, path: api.path, alternatives, ownIssuer, scopes: scopesOf(api) };
+    const certificates = config.listeners.some(
+      ({ name, tls }) => api.listeners.includes(name) && asksForCertificates(tls),
+    );
+    const resource = { name: api.name, path: api.path, alternatives, ownIssuer, scopes: scopesOf(api), certificates };
     return [
       {
         ...base(api.exposure, api.listeners),
@@ -170,6 +173,10 @@ function metadata(config: GatewayConfig): OwnRoute[] {
       },
     ];
   });
+}
+
+function asksForCertificates(tls: GatewayConfig['listeners'][number]['tls']): boolean {
+  return tls !== 'none' && (tls.clientCa !== undefined || tls.clientCertificates !== undefined);
 }
 
 /** Every scope that an API or one of its routes asks for. */

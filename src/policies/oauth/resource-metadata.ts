@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Exchange, Reply } from '../../exchange.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import { definePolicy, type PolicyDefinition } from '../policy.ts';
-import { audiencesOf, type OauthConfig } from './config.ts';
+import { audiencesOf, isResource, type OauthConfig } from './config.ts';
 
 export { resourceMetadataPath } from '../../identity/token-challenge.ts';
 
@@ -14,28 +14,35 @@ export interface ProtectedResource {
   readonly alternatives: readonly Pick<OauthConfig, 'issuer' | 'audience' | 'algorithms' | 'senderConstrained'>[];
   readonly ownIssuer: string | undefined;
   readonly scopes: readonly string[];
+  /** Whether a listener that carries the API asks for client certificates, so that tokens can be bound to one. */
+  readonly certificates: boolean;
 }
 
-/**
- * The metadata of a protected resource (RFC 9728 §2). `resource` is what clients ask a token for: the audience, where it is the
- * URL the document was asked for; else that URL, which the client compares with the one it called (§3.3).
- */
+/** The metadata of a protected resource (RFC 9728 §2). */
 function resourceMetadata(resource: ProtectedResource, origin: string): Readonly<Record<string, unknown>> {
-  const { alternatives, ownIssuer, name, path, scopes } = resource;
+  const { alternatives, ownIssuer, name, path, scopes, certificates } = resource;
   const issuers = alternatives.map(({ issuer }) => issuer ?? ownIssuer).filter((issuer) => issuer !== undefined);
-  const audiences = alternatives.flatMap(audiencesOf);
-  const url = `${origin}${path === '/' ? '' : path}`;
   const constrained = alternatives.every(({ senderConstrained }) => senderConstrained === 'require');
   return {
-    resource: audiences.find((audience) => audience === url || audience === `${url}/`) ?? audiences[0] ?? url,
+    resource: resourceOf(alternatives.flatMap(audiencesOf), `${origin}${path === '/' ? '' : path}`),
     authorization_servers: [...new Set(issuers)],
     ...(scopes.length === 0 ? {} : { scopes_supported: scopes }),
     bearer_methods_supported: ['header'],
     resource_name: name,
     dpop_signing_alg_values_supported: [...new Set(alternatives.flatMap(({ algorithms }) => algorithms))],
-    ...(constrained ? { dpop_bound_access_tokens_required: true } : {}),
-    tls_client_certificate_bound_access_tokens: true,
+    // Where certificates are asked for, a token that is bound to one will do as well.
+    ...(constrained && !certificates ? { dpop_bound_access_tokens_required: true } : {}),
+    ...(certificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
   };
+}
+
+/**
+ * What clients ask a token for: the audience that is the URL of the API, which §3.3 has them insist on. Where none is, one that can be
+ * asked for: strict clients drop the document, while its URL would send all of them for tokens that this API refuses. Issuers of other
+ * audiences are not asked by `resource`.
+ */
+function resourceOf(audiences: readonly string[], url: string): string {
+  return [url, `${url}/`].find((form) => audiences.includes(form)) ?? audiences.find(isResource) ?? url;
 }
 
 /** Answers with the document. Only the gateway's own routes have it; it is made for the origin the client knows. */
