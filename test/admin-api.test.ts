@@ -291,7 +291,8 @@ describe('the admin API', () => {
       assert.equal(changed.body.name, 'Web 2');
       assert.equal(changed.body.metadata.client_name, 'Web 2');
       assert.deepEqual(changed.body.metadata.redirect_uris, ['https://app.example.com/2']);
-      assert.equal((await app.call('PATCH', path, { json: { scope: null } })).body.metadata.scope, undefined);
+      const without = await app.call('PATCH', path, { json: { scope: null } });
+      assert.equal(without.body.metadata.scope, 'openid offline_access');
       for (const uri of [
         'javascript:alert(1)',
         'https://*.example.com/',
@@ -308,6 +309,18 @@ describe('the admin API', () => {
         (await app.call('POST', '/clients', { json: { name: 'x', redirect_uris: ['javascript:x'] } })).status,
         400,
       );
+    });
+
+    it('may ask for no scope of an API unless they are given it; one that registered itself is not narrowed unasked', async () => {
+      const job = await made('/clients', { name: 'Job' });
+      const stored = await app.records.clients.find(String(job['id']));
+      assert.equal(stored?.metadata['scope'], 'openid');
+      assert.ok(stored);
+      const { scope: _scope, ...metadata } = stored.metadata;
+      await app.records.clients.create({ ...stored, id: 'itself', metadata, source: 'registered' }, []);
+      const change = async (json: object) => (await app.call('PATCH', '/clients/itself', { json })).body.metadata.scope;
+      assert.equal(await change({ name: 'Other' }), undefined);
+      assert.equal(await change({ scope: null }), 'openid');
     });
 
     it('without a secret get none, and those of the file are left alone', async () => {

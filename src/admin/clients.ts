@@ -118,7 +118,9 @@ function describeAnew(
   if ('faults' in read)
     return refuseFaults(read.faults.map(({ path, message }) => ({ pointer: pointerTo(path), message })));
   const { id: _id, name, secret: _secret, ...described } = read.request;
-  return { name, metadata: clientMetadata(name, described) };
+  // One that registered itself without the field may ask people for every scope, and keeps that unless it is taken away.
+  const isOpen = client.source === 'registered' && metadata['scope'] === undefined && fields['scope'] === undefined;
+  return { name, metadata: clientMetadata(name, isOpen ? { ...described, scope: undefined } : described) };
 }
 
 async function findClient({ services, params }: Call): Promise<Client | undefined> {

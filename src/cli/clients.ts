@@ -26,7 +26,7 @@ export function registerClients(host: CommandHost): void {
     .option('--id <client_id>', 'a client_id of your own; made up unless given')
     .option('--grant <type...>', 'authorization_code, refresh_token, client_credentials or the URN of the device grant')
     .option('--redirect-uri <uri...>', 'where people are sent back to')
-    .option('--scope <scope...>', 'the scopes it may ask for; all unless given')
+    .option('--scope <scope...>', 'the scopes it may ask for; none unless given')
     .option('--auth-method <method>', 'how it proves who it is, such as client_secret_basic or private_key_jwt')
     .option('--dpop', 'only give it tokens that are bound to a key of its own')
     .option('--metadata <file>', 'a JSON file with further metadata by the names of RFC 7591')

@@ -1,4 +1,4 @@
-import type { ClientRequest } from '../identity/client-request.ts';
+import { type ClientRequest, impliedScopes } from '../identity/client-request.ts';
 import type { ClientConfig } from './authorization-server-schema.ts';
 
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -44,13 +44,6 @@ const OPTIONS: Readonly<Record<string, string>> = {
   tls_client_certificate_bound_access_tokens: 'requireCertificate',
 };
 
-/** Signing people in takes openid, and staying signed in takes offline_access: a client with these grants may ask for them. */
-function scopesOf(client: ClientConfig): string {
-  const implied = [
-    ...(client.grants.includes('authorization_code') ? ['openid'] : []),
-    ...(client.grants.includes('refresh_token') ? ['offline_access'] : []),
-  ];
-  const scopes = [...new Set([...implied, ...client.scopes])];
-  // To a client without the field every scope is open; `openid` alone opens no API.
-  return scopes.length === 0 ? 'openid' : scopes.join(' ');
+function scopesOf({ grants, scopes }: ClientConfig): string | undefined {
+  return scopes.length === 0 ? undefined : [...new Set([...impliedScopes(grants), ...scopes])].join(' ');
 }

@@ -41,6 +41,14 @@ test('a web application gets the code flow; one on the device gets no secret', (
   }
 });
 
+test('a client that is given no scopes gets none but those its grants need', () => {
+  const scopeOf = (input: object) => made({ name: 'A', ...input }).client.metadata['scope'];
+  assert.equal(scopeOf({}), 'openid');
+  assert.equal(scopeOf({ redirect_uris: [CALLBACK] }), 'openid offline_access');
+  assert.equal(scopeOf({ redirect_uris: [CALLBACK], grant_types: ['authorization_code'] }), 'openid');
+  assert.equal(scopeOf({ redirect_uris: [CALLBACK], scope: 'widgets:read' }), 'widgets:read');
+});
+
 test('ids are unlike each other, and one of your own is kept, as is a secret, which is not shown again', () => {
   assert.notEqual(made({ name: 'A' }).client.id, made({ name: 'A' }).client.id);
   const own = 'x'.repeat(32);

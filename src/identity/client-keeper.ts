@@ -55,7 +55,7 @@ export function newClient(
 /** The metadata to store for a description, for a change of a client that is there already. */
 export function clientMetadata(
   name: string,
-  described: Omit<CheckedClientRequest, 'id' | 'name' | 'secret'>,
+  described: Omit<CheckedClientRequest, 'id' | 'name' | 'secret' | 'scope'> & { readonly scope: string | undefined },
 ): JsonObject {
   const answersInBrowser = described.grant_types.includes('authorization_code');
   const metadata = { ...described, client_name: name, response_types: answersInBrowser ? ['code'] : [] };

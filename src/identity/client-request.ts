@@ -76,7 +76,7 @@ const described = z.strictObject({
       error: 'must be scopes separated by single spaces',
     })
     .optional()
-    .describe('The scopes it may ask for; left out, all.'),
+    .describe('The scopes it may ask for; left out, none but openid and offline_access where its grants need them.'),
   jwks: z.strictObject({ keys: z.array(publicJwk).min(1).max(20) }).optional(),
   jwks_uri: webUri.optional(),
   tls_client_auth_subject_dn: text(1024).optional(),
@@ -110,11 +110,22 @@ function withDefaults(request: z.output<typeof described>) {
   const native = uris.length > 0 && uris.every(isNativeRedirectUri);
   const fallback: (typeof grantTypes)[number][] =
     uris.length > 0 ? ['authorization_code', 'refresh_token'] : ['client_credentials'];
+  const grants = request.grant_types ?? fallback;
   return {
     ...request,
-    grant_types: request.grant_types ?? fallback,
+    grant_types: grants,
+    // To a client without the field every scope is open; `openid` alone opens no API.
+    scope: request.scope ?? (impliedScopes(grants).join(' ') || 'openid'),
     token_endpoint_auth_method: request.token_endpoint_auth_method ?? (native ? 'none' : 'client_secret_basic'),
   } as const;
+}
+
+/** Signing people in takes openid, and staying signed in takes offline_access: a client with these grants may ask for them. */
+export function impliedScopes(grants: readonly string[]): readonly string[] {
+  return [
+    ...(grants.includes('authorization_code') ? ['openid'] : []),
+    ...(grants.includes('refresh_token') ? ['offline_access'] : []),
+  ];
 }
 
 interface Rule {

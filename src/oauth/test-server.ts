@@ -27,6 +27,9 @@ export const VAULT: Resource = {
   scopes: ['vault:open'],
 };
 
+/** What a client of a test may ask for unless it says otherwise. */
+const EVERY_SCOPE = 'openid profile email offline_access widgets:read widgets:write vault:open';
+
 /** An authorization server on a port of loopback, with records of its own, for tests. */
 export interface TestServer {
   readonly issuer: string;
@@ -87,7 +90,7 @@ export async function startTestServer(
     faults,
     fields,
     async register(request) {
-      const read = readClientRequest(request);
+      const read = readClientRequest({ scope: EVERY_SCOPE, ...request });
       if ('faults' in read) throw new Error(JSON.stringify(read.faults));
       const { client, secret = '' } = newClient(read.request, { source: 'admin', at: Date.now() });
       await records.clients.create(client, []);

@@ -21,6 +21,9 @@ import type { UpstreamProvider } from './upstream-provider.ts';
 
 export const PASSWORD = 'a quiet harbour at dawn';
 
+/** What a client of a test may ask for unless it says otherwise. */
+const EVERY_SCOPE = 'openid profile email offline_access ships:read ships:steer';
+
 /** The authorization server with its real pages, stores and protocol, and an app that people come back to, for tests. */
 export interface SignInServer {
   readonly issuer: string;
@@ -106,7 +109,7 @@ export async function startSignInServer(options: SignInServerOptions = {}): Prom
       return made;
     },
     async register(request: ClientRequest) {
-      const read = readClientRequest(request);
+      const read = readClientRequest({ scope: EVERY_SCOPE, ...request });
       if ('faults' in read) throw new Error(JSON.stringify(read.faults));
       const { client } = newClient(read.request, { source: 'admin', at: Date.now() });
       await records.clients.create(client, []);
