@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Json, JsonObject } from '../lib/json.ts';
-import type { StoredArtifact } from '../stores/stores.ts';
+import type { StoredArtifact } from '../stores/artifacts.ts';
 import { eventOf, plainAction, queryAction } from './action.ts';
 import { refuse, replyNothing } from './admin-reply.ts';
 import { shown, timeOf } from './fields.ts';

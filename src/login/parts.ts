@@ -1,6 +1,7 @@
 import type { SessionCookies } from '../identity/session-cookie.ts';
 import type { Log } from '../observe/log.ts';
-import type { Counters, Records } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
+import type { Records } from '../stores/stores.ts';
 import type { Transactions } from './transaction.ts';
 
 /** What the steps of a login stand on. */

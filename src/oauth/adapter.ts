@@ -1,7 +1,9 @@
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import type { JsonObject } from '../lib/json.ts';
+import type { Artifact, StoredArtifact } from '../stores/artifacts.ts';
 import type { AuditEvent } from '../stores/audit.ts';
-import type { Artifact, Counters, Records, StoredArtifact } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
+import type { Records } from '../stores/stores.ts';
 import { createAddressBudget } from './address-budget.ts';
 import type { JwtTokens } from './jwt-tokens.ts';
 import { tooManyRequests } from './too-many-requests.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Provider } from 'oidc-provider';
 import { canonicalAddress } from '../lib/cidr.ts';
 import { parseCidr } from '../lib/network-address.ts';
-import type { Counters } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
 import { addressOf } from './options.ts';
 
 /** How often one address may do something that costs us, in a span of time that begins with the first. */

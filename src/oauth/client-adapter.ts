@@ -2,7 +2,8 @@ import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provid
 import { hashClientSecret } from '../identity/client-keeper.ts';
 import type { SigningAlgorithm } from '../identity/make-signing-key.ts';
 import type { JsonObject } from '../lib/json.ts';
-import type { Client, Counters, Records } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
+import type { Client, Records } from '../stores/stores.ts';
 import { createAddressBudget } from './address-budget.ts';
 import { addressOf, type RegistrationRules } from './options.ts';
 import { tooManyRequests } from './too-many-requests.ts';

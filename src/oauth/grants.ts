@@ -1,4 +1,5 @@
-import type { Records, StoredArtifact } from '../stores/stores.ts';
+import type { StoredArtifact } from '../stores/artifacts.ts';
+import type { Records } from '../stores/stores.ts';
 import { grantRevoked } from './adapter.ts';
 import type { GrantFacts, Grants } from './interaction-contract.ts';
 

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClientMetadata, Provider } from 'oidc-provider';
 import type { JsonObject } from '../lib/json.ts';
 import type { AuditEvent } from '../stores/audit.ts';
-import type { Counters, Records } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
+import type { Records } from '../stores/stores.ts';
 
 /** A page for a browser, whole: its HTML and the header fields that belong to it (Content-Security-Policy above all). */
 export interface Screen {

@@ -2,7 +2,7 @@ import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import type { AdapterPayload } from 'oidc-provider';
 import { signingAlgorithms } from '../identity/make-signing-key.ts';
 import type { SigningKeys } from '../identity/signing-keys.ts';
-import type { Artifacts } from '../stores/stores.ts';
+import type { Artifacts } from '../stores/artifacts.ts';
 
 export interface JwtTokens {
   /** Whether what oidc-provider looks for is a JWT that `disguise` went over. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { SigningAlgorithm } from '../identity/make-signing-key.ts';
 import type { AuditEvent } from '../stores/audit.ts';
-import type { Counters, Records } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
+import type { Records } from '../stores/stores.ts';
 import type { Accounts, CreateInteractions, Resource, Screens } from './interaction-contract.ts';
 
 /** What an authorization server is made of. Its integrator reads it out of the configuration. */

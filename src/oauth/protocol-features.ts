@@ -1,6 +1,6 @@
 import { type Client, type Configuration, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 import type { SigningKeys } from '../identity/signing-keys.ts';
-import type { Counters } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
 import { createAddressBudget } from './address-budget.ts';
 import { clientCertificateOf, isVerified, matchesSubject } from './client-certificate.ts';
 import type { Resource, Screens } from './interaction-contract.ts';

@@ -3,7 +3,7 @@ import { type Client, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { FetchFailed } from '../identity/bounded-fetch.ts';
 import { matchesClientSecret } from '../identity/client-keeper.ts';
 import type { SigningKeys } from '../identity/signing-keys.ts';
-import type { Counters } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
 import { createAdapterFactory } from './adapter.ts';
 import { createAddressBudget } from './address-budget.ts';
 import { createClientAdapter, SOURCE } from './client-adapter.ts';

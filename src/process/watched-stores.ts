@@ -1,5 +1,6 @@
 import type { ReplayGuard } from '../identity/services.ts';
-import { type Counters, type Records, StoreUnavailable } from '../stores/stores.ts';
+import type { Counters } from '../stores/counters.ts';
+import { type Records, StoreUnavailable } from '../stores/stores.ts';
 
 /** What a worker asks the stores while requests wait. */
 export interface WatchedStores {

@@ -1,7 +1,7 @@
+import type { Counters } from './counters.ts';
 import type { CountersSettings } from './counters-settings.ts';
 import { memoryCounters } from './memory/counters.ts';
 import { SharedTable } from './memory/table.ts';
-import type { Counters } from './stores.ts';
 
 export type { CountersSettings } from './counters-settings.ts';
 

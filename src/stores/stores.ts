@@ -1,4 +1,5 @@
 import type { JsonObject } from '../lib/json.ts';
+import type { Artifacts } from './artifacts.ts';
 import type { AuditEvent, AuditLog } from './audit.ts';
 import type { Page, PageRequest } from './page.ts';
 
@@ -181,53 +182,6 @@ export interface Users {
   remove(id: string, events: Events): Promise<boolean>;
 }
 
-/** What the authorization server keeps between requests: grants, codes, refresh tokens, sessions, … Ids are stored hashed, payloads sealed. */
-export interface Artifact {
-  readonly model: string;
-  readonly id: string;
-  readonly payload: JsonObject;
-  readonly expiresAt: number | undefined;
-  readonly grantId: string | undefined;
-  readonly userCode: string | undefined;
-  readonly uid: string | undefined;
-  /** The account and client it belongs to, for listing and revoking. */
-  readonly accountId: string | undefined;
-  readonly clientId: string | undefined;
-}
-
-export interface StoredArtifact extends Artifact {
-  readonly consumedAt: number | undefined;
-}
-
-export interface Artifacts {
-  upsert(artifact: Artifact, events?: Events): Promise<void>;
-  /** Undefined too where it has expired. */
-  find(model: string, id: string): Promise<StoredArtifact | undefined>;
-  findByUserCode(model: string, userCode: string): Promise<StoredArtifact | undefined>;
-  findByUid(model: string, uid: string): Promise<StoredArtifact | undefined>;
-  /** True for the first caller alone, over all processes; false where it was consumed before or is gone. */
-  consume(model: string, id: string, at: number): Promise<boolean>;
-  /** Consumes one and writes its successor, both or neither; false, and nothing is written, where `consume` would say false. */
-  replace(
-    consumed: { readonly model: string; readonly id: string; readonly at: number },
-    successor: Artifact,
-  ): Promise<boolean>;
-  destroy(model: string, id: string): Promise<void>;
-  /** Removes everything of a grant, of all models. */
-  revokeGrant(grantId: string, events: Events): Promise<void>;
-  /** Removes everything of an account or a client; resolves with the ids of the grants removed. */
-  revokeAll(
-    owner: { readonly accountId?: string; readonly clientId?: string },
-    events: Events,
-  ): Promise<readonly string[]>;
-  list(
-    filter: { readonly model: string; readonly accountId?: string | undefined; readonly clientId?: string | undefined },
-    page: PageRequest,
-  ): Promise<Page<StoredArtifact>>;
-  /** Removes what has expired; resolves with how many. */
-  sweep(now: number): Promise<number>;
-}
-
 /** The session of a browser at a `login` of the gateway, tokens included. The id is stored hashed, the tokens sealed. */
 export interface Session {
   readonly id: string;
@@ -294,27 +248,6 @@ export interface SigningKeys {
     use: SigningKey['use'],
     decide: (keys: readonly SigningKey[]) => { readonly keys: readonly SigningKey[]; readonly events: Events },
   ): Promise<readonly SigningKey[]>;
-}
-
-/**
- * Shared, fast and forgetful: nonces, login throttles, later rate limits. Exact over all workers (shared memory) or all nodes
- * (Valkey). Bounded in memory; where it is full it refuses with StoreUnavailable instead of forgetting what is alive.
- */
-export interface Counters {
-  /** True for the first caller of this key within `ttlMs`, false for every other. */
-  once(key: string, ttlMs: number): boolean | Promise<boolean>;
-  /** Adds one to a count that begins with the first call and ends `windowMs` later; answers the new count and when it ends. */
-  increment(key: string, windowMs: number): Count | Promise<Count>;
-  /** The present count; zero where there is none. */
-  read(key: string): Count | Promise<Count>;
-  clear(key: string): void | Promise<void>;
-  close(): Promise<void>;
-}
-
-export interface Count {
-  readonly count: number;
-  /** Milliseconds since the epoch; 0 where nothing is counted. */
-  readonly endsAt: number;
 }
 
 /** The store did not answer within its deadline, cannot be reached, or is full. Nothing may be concluded from it. */

@@ -4,8 +4,8 @@ import { after, before, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
+import type { Counters } from './counters.ts';
 import { type CountersSettings, openCounters } from './open-counters.ts';
-import type { Counters } from './stores.ts';
 import type { CountingResult, CountingTask } from './test-counting-worker.ts';
 
 /** What every driver of counters does, tested on the one that `start` makes. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Artifact } from './artifacts.ts';
 import type { RecordsSettings } from './open-records.ts';
-import type { ApiKey, Artifact, Client, Consumer, Session, SigningKey, User } from './stores.ts';
+import type { ApiKey, Client, Consumer, Session, SigningKey, User } from './stores.ts';
 
 /** What the contract of records needs of a driver. */
 export interface RecordsHarness {

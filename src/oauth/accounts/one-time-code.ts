@@ -1,5 +1,5 @@
 import { Secret, TOTP } from 'otpauth';
-import type { Counters } from '../../stores/stores.ts';
+import type { Counters } from '../../stores/counters.ts';
 
 /** A new secret of RFC 6238, base32: 160 bits, as RFC 4226 §4 asks. */
 export function newTotpSecret(): string {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { Counters } from '../../stores/counters.ts';
 import { allocateCounters, openCounters } from '../../stores/open-counters.ts';
-import { type Counters, StoreUnavailable } from '../../stores/stores.ts';
+import { StoreUnavailable } from '../../stores/stores.ts';
 import { PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
 import { openVisitor } from './test-visitor.ts';
 import { type Attempt, createThrottle, type Throttle } from './throttle.ts';

@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { canonicalAddress } from '../../lib/cidr.ts';
 import { parseCidr } from '../../lib/network-address.ts';
-import type { Counters } from '../../stores/stores.ts';
+import type { Counters } from '../../stores/counters.ts';
 
 /** One try to prove who somebody is. */
 export interface Attempt {

@@ -1,5 +1,5 @@
 import { checkSpan } from '../counter-span.ts';
-import type { Count, Counters } from '../stores.ts';
+import type { Count, Counters } from '../counters.ts';
 import { fingerprinter } from './keys.ts';
 import { SharedTable } from './table.ts';
 

@@ -1,5 +1,5 @@
+import type { Artifact, StoredArtifact } from '../artifacts.ts';
 import type { Sealer } from '../sealer.ts';
-import type { Artifact, StoredArtifact } from '../stores.ts';
 import { objectIn, objectOf, orNull, orUndefined, textIn } from './columns.ts';
 import { sealedAs } from './seal-anew.ts';
 import type { StoreSecrets } from './store-secrets.ts';

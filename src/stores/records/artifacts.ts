@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Artifact, Artifacts, StoredArtifact } from '../stores.ts';
+import type { Artifact, Artifacts, StoredArtifact } from '../artifacts.ts';
 import { artifactOf, artifactRowOf } from './artifact-row.ts';
 import type { AuditTrail } from './audit-log.ts';
 import type { Change, RecordsDatabase } from './database.ts';

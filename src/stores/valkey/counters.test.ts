@@ -4,8 +4,9 @@ import { createTestAuthority } from '../../../test/support/certificate-authority
 import { type RedisServer, startRedis, startRedisCluster } from '../../../test/support/redis.ts';
 import { skipUnless } from '../../../test/support/require-tool.ts';
 import { until } from '../../../test/support/until.ts';
+import type { Counters } from '../counters.ts';
 import { type CountersSettings, openCounters } from '../open-counters.ts';
-import { type Counters, StoreUnavailable } from '../stores.ts';
+import { StoreUnavailable } from '../stores.ts';
 import { countersContract } from '../test-counters-contract.ts';
 
 const skip = skipUnless('redis-server');

@@ -1,5 +1,6 @@
 import { checkSpan } from '../counter-span.ts';
-import { type Count, type Counters, StoreUnavailable } from '../stores.ts';
+import type { Count, Counters } from '../counters.ts';
+import { StoreUnavailable } from '../stores.ts';
 import type { ValkeyClient } from './client.ts';
 import { serverKeys } from './keys.ts';
 import { increment, read } from './scripts.ts';

@@ -1,5 +1,5 @@
+import type { Counters } from '../counters.ts';
 import type { CountersSettings } from '../counters-settings.ts';
-import type { Counters } from '../stores.ts';
 import { connectValkey } from './client.ts';
 import { valkeyCounters } from './counters.ts';
 import { refuseForgetful } from './eviction.ts';
