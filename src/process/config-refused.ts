@@ -1,3 +1,4 @@
+import { configWithoutSecrets } from '../config/config-without-secrets.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 
 /** The file does not load; `faults` are printable lines. */
@@ -14,6 +15,11 @@ export class ConfigRefused extends Error {
 export function faultsOf(error: unknown): readonly string[] {
   if (error instanceof ConfigRefused) return error.faults;
   return [error instanceof Error ? error.message : String(error)];
+}
+
+/** What is looked at once a configuration is in force: its secrets are not, and the next one may not change its stores. */
+export function keptOf(config: GatewayConfig): GatewayConfig {
+  return { ...configWithoutSecrets(config), stores: config.stores };
 }
 
 /** What a running process cannot change; saying so beats pretending. */

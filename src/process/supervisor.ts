@@ -5,7 +5,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { createControlMetrics } from '../observe/control-metrics.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { CertificateStore, TicketKeys } from './certificate-store.ts';
-import { ConfigRefused, faultsOf, refuseFixedChanges } from './config-refused.ts';
+import { ConfigRefused, faultsOf, keptOf, refuseFixedChanges } from './config-refused.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
 import { IdentityApps } from './identity-apps.ts';
@@ -15,6 +15,7 @@ import { type OwnAppServer, serveOwnApps } from './own-apps.ts';
 import { ownPages } from './own-pages.ts';
 import { describeListeners, fixPorts, workerCount } from './ports.ts';
 import { storeFacts } from './store-facts.ts';
+import { tellWeakSpots } from './weak-spots.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface SupervisorOptions {
@@ -159,7 +160,7 @@ class Supervisor implements RunningGateway {
           generation: () => this.#generation,
         }),
       });
-      const state = { ...base, loaded: { ...loaded, config: keptOf(config) }, ports, apps, pool, plane, identity };
+      const state = { ...base, loaded: { ...loaded, config: keptOf(config) }, ports, apps, pool, identity };
       this.#state = state;
       const blueprint = await this.#blueprint(config, loaded, certificates, apps);
       plane.follow((news) => pool.tell(news));
@@ -289,17 +290,6 @@ interface State {
   readonly certificates: CertificateStore;
   readonly control: ControlSocket;
   readonly apps: OwnAppServer;
-  readonly plane: IdentityPlane;
   readonly identity: IdentityApps;
   readonly pool: WorkerPool<GatewayConfig>;
-}
-
-/** What is looked at once a configuration is in force. The next one may not change its stores. */
-function keptOf(config: GatewayConfig): GatewayConfig {
-  return { ...configWithoutSecrets(config), stores: config.stores };
-}
-
-function tellWeakSpots(log: Log, { warnings }: Loaded): void {
-  for (const { path, line, message, hint } of warnings)
-    log.warn({ path, line, warning: message, hint }, 'the configuration has a weak spot');
 }
