@@ -5,7 +5,7 @@ import type { AuditRecord } from '../stores/audit.ts';
 import { type KeyWithConsumer, StoreUnavailable } from '../stores/stores.ts';
 import { createKeyFinder } from './key-finder.ts';
 import { createKey, type KeyActor, removeKey, revokeKey } from './key-keeper.ts';
-import { recordsWithConsumer } from './test-key-records.ts';
+import { foundKey, recordsWithConsumer } from './test-key-records.ts';
 
 const BY: KeyActor = { actor: 'admin:ada', source: 'admin' };
 
@@ -55,12 +55,12 @@ test('an id that leads nowhere is asked for once a moment, and a new key under i
   assert.equal(await finder.find('new'), undefined);
   assert.equal(finder.find('new'), undefined);
   assert.equal(store.asked.length, 1);
-  store.keys.set('new', keyNamed('new'));
+  store.keys.set('new', foundKey({ id: 'new' }));
   finder.forget([recordOf('key.created', 'key:new')]);
   assert.equal((await finder.find('new'))?.key.id, 'new');
 
   assert.equal(await finder.find('imported'), undefined);
-  store.keys.set('imported', keyNamed('imported'));
+  store.keys.set('imported', foundKey({ id: 'imported' }));
   clock.now += 1_000;
   assert.equal((await finder.find('imported'))?.key.id, 'imported');
 });
@@ -69,10 +69,10 @@ test('nothing held is trusted while changes may have been missed', async () => {
   const store = new ScriptedStore();
   const fresh = { is: true };
   const finder = createKeyFinder({ records: { keys: store }, freshness: { isFresh: () => fresh.is }, capacity: 10 });
-  store.keys.set('k', keyNamed('k'));
+  store.keys.set('k', foundKey({ id: 'k' }));
   await finder.find('k');
   fresh.is = false;
-  store.keys.set('k', keyNamed('k', { revokedAt: 5 }));
+  store.keys.set('k', foundKey({ id: 'k', revokedAt: 5 }));
   assert.equal((await finder.find('k'))?.key.revokedAt, 5);
   store.failure = new StoreUnavailable('down');
   await assert.rejects(async () => await finder.find('k'), StoreUnavailable);
@@ -85,7 +85,7 @@ test('nothing held is trusted while changes may have been missed', async () => {
 
 test('parallel look-ups of one key are one', async () => {
   const store = new ScriptedStore();
-  store.keys.set('k', keyNamed('k'));
+  store.keys.set('k', foundKey({ id: 'k' }));
   const finder = finderOn(store);
   const found = await Promise.all([finder.find('k'), finder.find('k'), finder.find('k')]);
   assert.ok(found.every((one) => one?.key.id === 'k'));
@@ -95,11 +95,11 @@ test('parallel look-ups of one key are one', async () => {
 test('a look-up that began before a change is not kept, and nobody joins it afterwards', async () => {
   for (const change of [recordOf('key.revoked', 'key:k'), recordOf('consumer.updated', 'consumer:con_1')]) {
     const store = new ScriptedStore();
-    store.keys.set('k', keyNamed('k'));
+    store.keys.set('k', foundKey({ id: 'k' }));
     store.hold();
     const finder = finderOn(store);
     const early = finder.find('k');
-    store.keys.set('k', keyNamed('k', { revokedAt: 5 }));
+    store.keys.set('k', foundKey({ id: 'k', revokedAt: 5 }));
     finder.forget([change]);
     const late = finder.find('k');
     await store.release();
@@ -150,7 +150,7 @@ test('look-ups under way are bounded, and end with their answers', async () => {
 
 test('a flood of unknown ids displaces no key in use, and a million keys leave no more than fit', async () => {
   const store = new ScriptedStore();
-  store.keys.set('used', keyNamed('used'));
+  store.keys.set('used', foundKey({ id: 'used' }));
   const finder = finderOn(store, { capacity: 100 });
   await finder.find('used');
   for (let at = 0; at < 20_000; at += 1) await finder.find(`unknown${at}`);
@@ -159,7 +159,7 @@ test('a flood of unknown ids displaces no key in use, and a million keys leave n
   assert.equal(store.asked.length, 0);
 
   for (let at = 0; at < 1_000; at += 1) {
-    store.keys.set(`k${at}`, keyNamed(`k${at}`));
+    store.keys.set(`k${at}`, foundKey({ id: `k${at}` }));
     await finder.find(`k${at}`);
   }
   store.asked.length = 0;
@@ -171,7 +171,7 @@ test('keys with much metadata take the place of several', async () => {
   const store = new ScriptedStore();
   const finder = finderOn(store, { capacity: 10 });
   for (let at = 0; at < 10; at += 1) {
-    store.keys.set(`k${at}`, keyNamed(`k${at}`, { metadata: { text: 'x'.repeat(4_000) } }));
+    store.keys.set(`k${at}`, foundKey({ id: `k${at}`, metadata: { text: 'x'.repeat(4_000) } }));
     await finder.find(`k${at}`);
   }
   store.asked.length = 0;
@@ -237,33 +237,6 @@ async function finderOnRecords(context: Parameters<typeof recordsWithConsumer>[0
       seq = changes.at(-1)?.seq ?? seq;
       return changes;
     },
-  };
-}
-
-function keyNamed(id: string, part: Partial<KeyWithConsumer['key']> = {}): KeyWithConsumer {
-  return {
-    key: {
-      id,
-      consumerId: 'con_1',
-      name: 'n',
-      environment: 'live',
-      hash: '',
-      scopes: [],
-      apis: undefined,
-      cidrs: undefined,
-      metadata: {},
-      source: 'admin',
-      createdAt: 0,
-      expiresAt: undefined,
-      revokedAt: undefined,
-      replacedBy: undefined,
-      lastUsedAt: undefined,
-      lastUsedAddress: undefined,
-      lastUsedRoute: undefined,
-      uses: 0,
-      ...part,
-    },
-    consumer: { id: 'con_1', name: 'c', metadata: {}, disabled: false, source: 'admin', createdAt: 0 },
   };
 }
 

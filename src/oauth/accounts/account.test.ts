@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
+import { PASSWORD, type SignInServer, startFleet } from './test-sign-in-server.ts';
 import { authorizeUrl, formsOf, openVisitor, type PageVisit, type Visitor } from './test-visitor.ts';
 
 const NEW = 'another harbour, another dawn';
@@ -9,12 +9,7 @@ describe('the account page', () => {
   let at: SignInServer;
   let clientId: string;
   before(async () => {
-    at = await startSignInServer();
-    clientId = await at.register({
-      name: 'Fleet app',
-      redirect_uris: [at.callback],
-      token_endpoint_auth_method: 'none',
-    });
+    ({ at, clientId } = await startFleet());
   });
   after(() => at.close());
 

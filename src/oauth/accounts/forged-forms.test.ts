@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
+import { PASSWORD, type SignInServer, startFleet, startSignInServer } from './test-sign-in-server.ts';
 import { authorizeUrl, formsOf, openVisitor, type PageVisit, type Visitor } from './test-visitor.ts';
 
 describe('forms that another site made a browser send', () => {
   let at: SignInServer;
   let clientId: string;
   before(async () => {
-    at = await startSignInServer();
-    clientId = await at.register({
-      name: 'Fleet app',
-      redirect_uris: [at.callback],
-      token_endpoint_auth_method: 'none',
-    });
-    await at.addUser('ada');
+    ({ at, clientId } = await startFleet('ada'));
   });
   after(() => at.close());
 

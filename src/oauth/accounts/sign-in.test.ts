@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Secret, TOTP } from 'otpauth';
 import { newTotpSecret } from './one-time-code.ts';
-import { PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
+import { PASSWORD, type SignInServer, startFleet } from './test-sign-in-server.ts';
 import { authorizeUrl, formsOf, openVisitor } from './test-visitor.ts';
 
 const WRONG = 'The username or the password is wrong.';
@@ -11,13 +11,7 @@ describe('sign-in', () => {
   let at: SignInServer;
   let clientId: string;
   before(async () => {
-    at = await startSignInServer();
-    clientId = await at.register({
-      name: 'Fleet app',
-      redirect_uris: [at.callback],
-      token_endpoint_auth_method: 'none',
-    });
-    await at.addUser('ada');
+    ({ at, clientId } = await startFleet('ada'));
   });
   after(() => at.close());
 

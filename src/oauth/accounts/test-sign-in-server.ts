@@ -44,6 +44,21 @@ export interface SignInServer {
   close(): Promise<void>;
 }
 
+/** An app that can keep no secret, as most are that people sign in at. */
+export function fleetApp({ callback }: Pick<SignInServer, 'callback'>): ClientRequest {
+  return { name: 'Fleet app', redirect_uris: [callback], token_endpoint_auth_method: 'none' };
+}
+
+/** The server with that app, and with accounts of these names. */
+export async function startFleet(
+  ...usernames: readonly string[]
+): Promise<{ readonly at: SignInServer; readonly clientId: string }> {
+  const at = await startSignInServer();
+  const clientId = await at.register(fleetApp(at));
+  for (const username of usernames) await at.addUser(username);
+  return { at, clientId };
+}
+
 export interface SignInServerOptions {
   readonly upstream?: (issuer: string) => UpstreamProvider;
   readonly counters?: (real: Counters) => Counters;

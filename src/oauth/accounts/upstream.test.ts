@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
+import { fleetApp, PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
 import { authorizeUrl, formsOf, openVisitor, type PageVisit, type Visitor } from './test-visitor.ts';
 import { createUpstreamFetch } from './upstream-fetch.ts';
 import { createUpstreamProvider } from './upstream-provider.ts';
@@ -22,11 +22,7 @@ describe('sign-in at another provider', () => {
       token_endpoint_auth_method: 'client_secret_basic',
       scope: 'openid profile',
     });
-    clientId = await here.register({
-      name: 'Fleet app',
-      redirect_uris: [here.callback],
-      token_endpoint_auth_method: 'none',
-    });
+    clientId = await here.register(fleetApp(here));
     await there.addUser('ada');
   });
   after(async () => {

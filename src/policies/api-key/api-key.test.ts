@@ -6,6 +6,7 @@ import type { Exchange, Principal, RequestHead } from '../../exchange.ts';
 import { requestHead } from '../../forward/request-head.ts';
 import { inertServices } from '../../identity/inert-services.ts';
 import type { KeyFinder } from '../../identity/services.ts';
+import { foundKey } from '../../identity/test-key-records.ts';
 import { makeApiKey } from '../../lib/api-key.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import {
@@ -22,6 +23,7 @@ import { apiKeyConfig } from './config.ts';
 import { takeParameter } from './logic.ts';
 
 const MADE = makeApiKey('live');
+const STORED = { id: MADE.id, hash: MADE.secretHash };
 const CHALLENGE = 'ApiKey realm="widgets", header="x-api-key"';
 
 describe('a good key', () => {
@@ -328,7 +330,10 @@ function methodWith(
   const asked: string[] = [];
   const uses: KeyUse[] = [];
   const refused: string[] = [];
-  const held = stored.absent === true ? undefined : storedKey(stored);
+  const held =
+    stored.absent === true
+      ? undefined
+      : foundKey({ ...STORED, ...stored.key }, { name: 'partner-app', ...stored.consumer });
   const method: CompiledMethod = apiKeyMethod.compile(apiKeyConfig.parse(config), {
     ...publicRoute,
     ...place,
@@ -348,41 +353,6 @@ function methodWith(
     },
   });
   return { method, asked, uses, refused };
-}
-
-function storedKey({ key, consumer }: Stored): KeyWithConsumer {
-  return {
-    key: {
-      id: MADE.id,
-      consumerId: 'con_1',
-      name: 'n',
-      environment: 'live',
-      hash: MADE.secretHash,
-      scopes: [],
-      apis: undefined,
-      cidrs: undefined,
-      metadata: {},
-      source: 'admin',
-      createdAt: 0,
-      expiresAt: undefined,
-      revokedAt: undefined,
-      replacedBy: undefined,
-      lastUsedAt: undefined,
-      lastUsedAddress: undefined,
-      lastUsedRoute: undefined,
-      uses: 0,
-      ...key,
-    },
-    consumer: {
-      id: 'con_1',
-      name: 'partner-app',
-      metadata: {},
-      disabled: false,
-      source: 'admin',
-      createdAt: 0,
-      ...consumer,
-    },
-  };
 }
 
 function showing(key: string, head: Partial<RequestHead> = {}): Exchange {

@@ -1,28 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { exportSPKI, importJWK } from 'jose';
 import { Problem } from '../../errors/problem.ts';
-import { AUDIENCE, ISSUER, seconds, TestServices, type TestSigner, testSigner } from './test-issuer.ts';
-import { ask, bearerCases, part } from './test-oauth.ts';
+import { AUDIENCE, ISSUER, seconds, TestServices, testSigner } from './test-issuer.ts';
+import { accepted, ask, es, known, part, refused, rs } from './test-oauth.ts';
 
 describe('oauth under attack', () => {
-  let es: TestSigner;
-  let rs: TestSigner;
-
-  before(async () => {
-    es = await testSigner('ES256');
-    rs = await testSigner('RS256');
-  });
-
-  function known(): TestServices {
-    const services = new TestServices();
-    services.know([es.jwk, rs.jwk]);
-    return services;
-  }
-
-  const { accepted, refused } = bearerCases(known);
-
   test('attack 35: alg none, and HS256 with the public key as secret', async () => {
     const none = `${part({ alg: 'none', typ: 'at+jwt' })}.${(await es.token()).split('.')[1]}.`;
     await refused(none, 'algorithm-not-allowed');

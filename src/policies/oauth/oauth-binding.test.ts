@@ -1,28 +1,12 @@
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Problem } from '../../errors/problem.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import { testExchange } from '../test-exchange.ts';
-import { seconds, TestServices, type TestSigner, testSigner } from './test-issuer.ts';
-import { ask, assertRefused, bearerCases, compiled } from './test-oauth.ts';
+import { seconds, testSigner } from './test-issuer.ts';
+import { ask, assertRefused, compiled, es, known, refused } from './test-oauth.ts';
 
 describe('oauth: proof of possession', () => {
-  let es: TestSigner;
-  let rs: TestSigner;
-
-  before(async () => {
-    es = await testSigner('ES256');
-    rs = await testSigner('RS256');
-  });
-
-  function known(): TestServices {
-    const services = new TestServices();
-    services.know([es.jwk, rs.jwk]);
-    return services;
-  }
-
-  const { refused } = bearerCases(known);
-
   const HOLDER = async () => testSigner('ES256', 'holder');
 
   async function proven(headers: readonly string[], config: object = {}, services = known()) {

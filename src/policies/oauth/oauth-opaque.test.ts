@@ -1,28 +1,12 @@
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Problem } from '../../errors/problem.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import { testExchange } from '../test-exchange.ts';
-import { AUDIENCE, seconds, TestServices, type TestSigner, testSigner } from './test-issuer.ts';
-import { ask, assertRefused, bearerCases, compiled } from './test-oauth.ts';
+import { AUDIENCE, seconds } from './test-issuer.ts';
+import { accepted, ask, assertRefused, compiled, known, refused } from './test-oauth.ts';
 
 describe('oauth: opaque tokens', () => {
-  let es: TestSigner;
-  let rs: TestSigner;
-
-  before(async () => {
-    es = await testSigner('ES256');
-    rs = await testSigner('RS256');
-  });
-
-  function known(): TestServices {
-    const services = new TestServices();
-    services.know([es.jwk, rs.jwk]);
-    return services;
-  }
-
-  const { accepted, refused } = bearerCases(known);
-
   const introspect = { opaque: 'introspect' };
   const answer = (claims: object = {}) => ({ active: true, sub: 'bob', aud: AUDIENCE, client_id: 'app', ...claims });
 

@@ -1,29 +1,13 @@
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Problem } from '../../errors/problem.ts';
 import { HeaderList } from '../../lib/header-list.ts';
 import { testExchange } from '../test-exchange.ts';
 import { oauthConfig } from './config.ts';
-import { AUDIENCE, ISSUER, seconds, TestServices, type TestSigner, testSigner } from './test-issuer.ts';
-import { ask, assertRefused, bearerCases, compiled } from './test-oauth.ts';
+import { AUDIENCE, ISSUER, seconds, TestServices, testSigner } from './test-issuer.ts';
+import { accepted, ask, assertRefused, compiled, es, known, refused, rs } from './test-oauth.ts';
 
 describe('oauth', () => {
-  let es: TestSigner;
-  let rs: TestSigner;
-
-  before(async () => {
-    es = await testSigner('ES256');
-    rs = await testSigner('RS256');
-  });
-
-  function known(): TestServices {
-    const services = new TestServices();
-    services.know([es.jwk, rs.jwk]);
-    return services;
-  }
-
-  const { accepted, refused } = bearerCases(known);
-
   test('a good token names its caller, and does not reach the upstream', async () => {
     const { principal, exchange } = await accepted(await es.token());
     const { claims, ...facts } = principal;

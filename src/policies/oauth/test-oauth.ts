@@ -6,22 +6,30 @@ import type { AuthenticationOutcome } from '../authentication-method.ts';
 import { publicRoute, testExchange } from '../test-exchange.ts';
 import { oauthConfig } from './config.ts';
 import { oauthMethod } from './oauth.ts';
-import { AUDIENCE, ISSUER, type TestServices } from './test-issuer.ts';
+import { AUDIENCE, ISSUER, TestServices, testSigner } from './test-issuer.ts';
 
-/** What most cases assert of a Bearer token; `known` makes the services where a case has none of its own. */
-export function bearerCases(known: () => TestServices) {
-  return {
-    async refused(token: string, reason: string, config: object = {}, services = known()): Promise<Problem> {
-      const { outcome } = await ask(services, ['Authorization', `Bearer ${token}`], config);
-      return assertRefused(outcome, reason);
-    },
-    async accepted(token: string, config: object = {}, services = known()) {
-      const { outcome, exchange } = await ask(services, ['Authorization', `Bearer ${token}`], config);
-      if (outcome instanceof Problem) assert.fail(outcome.internal ?? outcome.code);
-      assert.ok(outcome !== undefined && !(outcome instanceof Reply));
-      return { principal: outcome, exchange };
-    },
-  };
+export const es = await testSigner('ES256');
+export const rs = await testSigner('RS256');
+
+/** Services that know the keys of both. */
+export function known(): TestServices {
+  const services = new TestServices();
+  services.know([es.jwk, rs.jwk]);
+  return services;
+}
+
+/** Asserts that a Bearer token is refused, and why. */
+export async function refused(token: string, reason: string, config = {}, services = known()): Promise<Problem> {
+  const { outcome } = await ask(services, ['Authorization', `Bearer ${token}`], config);
+  return assertRefused(outcome, reason);
+}
+
+/** Asserts that a Bearer token is good. */
+export async function accepted(token: string, config = {}, services = known()) {
+  const { outcome, exchange } = await ask(services, ['Authorization', `Bearer ${token}`], config);
+  if (outcome instanceof Problem) assert.fail(outcome.internal ?? outcome.code);
+  assert.ok(outcome !== undefined && !(outcome instanceof Reply));
+  return { principal: outcome, exchange };
 }
 
 export function compiled(services: TestServices, config: object, facts: { readonly ownIssuer?: string } = {}) {
