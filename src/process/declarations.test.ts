@@ -31,6 +31,8 @@ test('of files that came during a run only the newest is declared', async () => 
   runs[0]?.resolve([]);
   await settle();
   runs[1]?.resolve([]);
+  await settle();
+  runs[2]?.resolve([]); // of the file in between, were it declared
   await Promise.all(following);
   assert.deepEqual(order, ['new begins', 'new ends', 'new begins', 'new ends']);
 });
