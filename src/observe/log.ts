@@ -11,12 +11,18 @@ export interface LogOptions {
   readonly destination?: number | string;
 }
 
+export type LineLevel = 'info' | 'warn';
+
 export interface Log {
   debug(facts: object, message: string): void;
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
-  readonly format: LogOptions['format'];
+  /**
+   * Writes a line whose members are JSON already: printable ASCII, each with a comma before it. What every request logs goes this way,
+   * as it costs a quarter of an object. Undefined in the ECS format, where members have other names.
+   */
+  readonly line: ((level: LineLevel, members: string, message: 'request') => void) | undefined;
   /** The least severe lines that are written. */
   readonly level: LogOptions['level'];
   /** Lines that were dropped because their reader did not keep up or was gone. */
@@ -33,14 +39,25 @@ export interface Log {
  */
 export function createLog(options: LogOptions): Log {
   const writer = createLineWriter(options.destination ?? 1);
-  const logger = pino(settings(options), { write: (line) => writer.write(wholeLine(line, MAX_LINE_BYTES)) });
+  const timeMember = createTimeMember(options.format === 'ecs' ? '@timestamp' : 'time');
+  const logger = pino(settings(options, timeMember), {
+    write: (line) => writer.write(wholeLine(line, MAX_LINE_BYTES)),
+  });
+  const enabled = { info: logger.isLevelEnabled('info'), warn: logger.isLevelEnabled('warn') };
   const told = options.format === 'ecs' ? ecsFacts : plainFacts;
+
+  function line(level: LineLevel, members: string, message: string): void {
+    if (!enabled[level]) return;
+    const text = `{"level":"${level}"${timeMember()}${members},"msg":"${message}"}\n`;
+    writer.write(text.length <= MAX_LINE_BYTES ? text : wholeLine(text, MAX_LINE_BYTES));
+  }
+
   return {
     debug: (facts, message) => logger.debug(told(facts), message),
     info: (facts, message) => logger.info(told(facts), message),
     warn: (facts, message) => logger.warn(told(facts), message),
     error: (facts, message) => logger.error(told(facts), message),
-    format: options.format,
+    line: options.format === 'ecs' ? undefined : line,
     level: options.level,
     get dropped() {
       return writer.dropped;
@@ -50,7 +67,7 @@ export function createLog(options: LogOptions): Log {
   };
 }
 
-function settings(options: LogOptions): LoggerOptions {
+function settings(options: LogOptions, timeMember: () => string): LoggerOptions {
   if (options.format === 'ecs') {
     // The format's own options are typed for a pino without exactOptionalPropertyTypes.
     const format = ecsFormat({
@@ -59,12 +76,12 @@ function settings(options: LogOptions): LoggerOptions {
       apmIntegration: false,
       serviceName: 'sallyport',
     }) as LoggerOptions;
-    return { ...format, level: options.level, timestamp: () => `,"@timestamp":"${isoNow()}"` };
+    return { ...format, level: options.level, timestamp: timeMember };
   }
   return {
     level: options.level,
     base: null,
-    timestamp: () => `,"time":"${isoNow()}"`,
+    timestamp: timeMember,
     formatters: { level: (level) => ({ level }) },
     serializers: { err: (facts) => facts }, // pino's own would add to what errorFacts made
   };
@@ -83,15 +100,16 @@ function ecsFacts(facts: object): object {
   return { error: { type, message, code, stack_trace: stack }, sallyport: { ...own, ...causes } };
 }
 
-let writtenMs = 0;
-let written = '';
-
-/** A busy gateway writes many lines a millisecond, and writing out the time costs a fifth of a line. */
-function isoNow(): string {
-  const now = Date.now();
-  if (now !== writtenMs) {
-    writtenMs = now;
-    written = new Date(now).toISOString();
-  }
-  return written;
+/** Makes the member that says when. A busy gateway writes many lines a millisecond, and writing out the time costs a fifth of a line. */
+function createTimeMember(name: 'time' | '@timestamp'): () => string {
+  let writtenMs = 0;
+  let written = '';
+  return function timeMember() {
+    const now = Date.now();
+    if (now !== writtenMs) {
+      writtenMs = now;
+      written = `,"${name}":"${new Date(now).toISOString()}"`;
+    }
+    return written;
+  };
 }

@@ -5,7 +5,8 @@ import type { Problem } from '../errors/problem.ts';
 import type { Exchange, Reply } from '../exchange.ts';
 import { LabelledTotals } from './labelled-totals.ts';
 import { type MetricsSnapshot, workerFamilies } from './metric-families.ts';
-import { mergeSeries, newSeries, observeSeconds, type Series } from './series.ts';
+import { mergeSeries, observeSeconds, type Series } from './series.ts';
+import { SeriesTable } from './series-table.ts';
 
 /** What a worker counts. All labels come from the configuration or from short lists, so their number is bounded. */
 export interface Metrics {
@@ -31,23 +32,19 @@ export interface PublishedApi {
   readonly routes: readonly { readonly name: string }[];
 }
 
-const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'QUERY']);
-/** An upstream may answer with any status: a route with this many series counts further ones by their class, such as `4xx`. */
-const MAX_SERIES_OF_ROUTE = 128;
 const DELAY_RESOLUTION_MS = 10;
 
 /** The parts of the gateway's own that no configuration lists: its internal pages, and what no route matched. */
 const OWN_APIS: ReadonlySet<string> = new Set(['sallyport', '-']);
-const NO_ROUTE = { api: '-', name: '-' };
-const BEFORE_RELOAD = {};
 
 /**
- * The metrics of one worker. The hot path adds to plain numbers found by one look-up; prom-client's own look-up by labels would
+ * The metrics of one worker. The hot path adds to plain numbers found by a few look-ups; prom-client's own look-up by labels would
  * cost more than the rest of a small request.
  */
 export function createMetrics(): Metrics {
-  // By route, which lives as long as its configuration, then by method, status and listener.
-  let series = new Map<object, Map<string, Series>>();
+  let current = new SeriesTable();
+  /** Of the configurations before, whose routes would hold on to them. */
+  let kept = new Map<string, Series>();
   const source = randomUUID();
   const denials = new LabelledTotals();
   const problems = new LabelledTotals();
@@ -61,7 +58,7 @@ export function createMetrics(): Metrics {
 
   function finished(exchange: Exchange, reply: Reply | undefined): void {
     inFlight -= 1;
-    const sums = seriesOf(exchange, reply?.status ?? 0);
+    const sums = current.find(exchange, reply?.status ?? 0);
     sums.count += 1;
     sums.bytesIn += exchange.requestBytes;
     sums.bytesOut += exchange.replyBytes;
@@ -77,22 +74,8 @@ export function createMetrics(): Metrics {
     }
   }
 
-  function seriesOf(exchange: Exchange, status: number): Series {
-    const route = exchange.route ?? NO_ROUTE;
-    let ofRoute = series.get(route);
-    if (ofRoute === undefined) {
-      ofRoute = new Map();
-      series.set(route, ofRoute);
-    }
-    const method = METHODS.has(exchange.method) ? exchange.method : 'OTHER';
-    const listener = exchange.listener.name;
-    const known = ofRoute.get(`${method} ${status} ${listener}`);
-    if (known !== undefined) return known;
-    const label = ofRoute.size < MAX_SERIES_OF_ROUTE ? String(status) : `${Math.floor(status / 100)}xx`;
-    const key = `${method} ${label} ${listener}`;
-    const found = ofRoute.get(key) ?? newSeries({ listener, api: route.api, route: route.name, method, status: label });
-    ofRoute.set(key, found);
-    return found;
+  function allSeries(): Map<string, Series> {
+    return mergeSeries([kept.values(), current.all()]);
   }
 
   return {
@@ -107,10 +90,9 @@ export function createMetrics(): Metrics {
     },
     connectionClosed: (listener) => connections.add(listener, -1),
     forgetRoutes(published) {
-      const kept = mergeSeries(series.values());
+      kept = allSeries();
       removeUnpublished(kept, published);
-      // Under a key of its own: the routes themselves hold on to the configuration before.
-      series = new Map([[BEFORE_RELOAD, kept]]);
+      current = new SeriesTable();
     },
     async snapshot({ logLinesDropped, spansDropped }) {
       const eventLoopDelaySeconds = Math.max(
@@ -119,7 +101,7 @@ export function createMetrics(): Metrics {
       );
       delay.reset();
       const families = workerFamilies({
-        series: mergeSeries(series.values()).values(),
+        series: allSeries().values(),
         denials,
         problems,
         upstreamFailures,

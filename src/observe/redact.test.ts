@@ -122,3 +122,37 @@ test('a long hostile text is searched in linear time', () => {
     redactText(part.repeat(50_000));
   }
 });
+
+test('the quick look at a query passes over nothing that the thorough one hides', () => {
+  const piece = fc.constantFrom(
+    ...[
+      'token',
+      'TOKEN',
+      'Password',
+      'code',
+      '%74oken',
+      'user[code]',
+      'a',
+      'K',
+      '\u212a',
+      '=',
+      '=',
+      '&',
+      ';',
+      '[',
+      ']',
+      '%',
+      '+',
+      ' ',
+      'eyJhbGciOiJub25lIn0',
+    ],
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      const query = pieces.join('');
+      // A plus sign, which may be part of a name, forces the thorough look.
+      assert.equal(redactQuery(`+&${query}`), `+&${redactQuery(query)}`);
+    }),
+    { numRuns: 2000 },
+  );
+});

@@ -1,12 +1,15 @@
 /** What stands in place of a value that must not be logged. */
 export const REDACTED = '[redacted]';
 
+export type QueryRedactor = (query: string) => string;
+
 /**
  * Hides the values of the named query parameters, whatever their case, also where their names are percent-encoded or in brackets
  * (`user[password]`), and whatever looks like a credential in any other. Everything else stays byte for byte.
  */
-export function createQueryRedactor(names: readonly string[]): (query: string) => string {
+export function createQueryRedactor(names: readonly string[]): QueryRedactor {
   const hidden = new Set(names.map((name) => name.toLowerCase()));
+  const maybeSecret = maybeSecretIn(hidden);
 
   function redactPair(pair: string): string {
     const equals = pair.indexOf('=');
@@ -17,7 +20,7 @@ export function createQueryRedactor(names: readonly string[]): (query: string) =
 
   // Some servers end a parameter at `;` too (HTML 4 §B.2.2).
   return function redactQuery(query) {
-    return redactText(query.replace(/[^&;]+/g, redactPair));
+    return maybeSecret.test(query) ? redactText(query.replace(/[^&;]+/g, redactPair)) : query;
   };
 }
 
@@ -51,6 +54,14 @@ const API_KEY = /(sp(?:_|%5F)[a-z0-9]{1,12}(?:_|%5F)[0-9A-Za-z]{8,16}(?:_|%5F))[
 const USERINFO = /\/\/[^/\s?#]*@/g;
 const NAMED =
   /((?:password|passwd|secret|api[_-]?key|(?:access|refresh|id|auth|session|csrf)[_-]?token|authorization)["']?\s{0,8}[:=]\s{0,8}["']?)(?!\[redacted\]|(?:Bearer|Basic|DPoP|Digest|Token) \[redacted\])[^\s"'&;,]+/gi;
+
+/** True also for every query that has one of the names in it, spelled out in whatever case or in a form that has to be decoded first. */
+function maybeSecretIn(names: Iterable<string>): RegExp {
+  return new RegExp(
+    [MAYBE_SECRET.source, '[%+]', '[^\\x00-\\x7f]', ...Array.from(names, RegExp.escape)].join('|'),
+    'i',
+  );
+}
 
 function isHidden(name: string, hidden: ReadonlySet<string>): boolean {
   const plain = decodedName(name);

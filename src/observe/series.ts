@@ -49,10 +49,10 @@ export function addSums(to: Sums, from: Sums): void {
 }
 
 /** All series by their labels, in copies: two generations of a route are one series to the outside. */
-export function mergeSeries(all: Iterable<ReadonlyMap<string, Series>>): Map<string, Series> {
+export function mergeSeries(generations: Iterable<Iterable<Series>>): Map<string, Series> {
   const merged = new Map<string, Series>();
-  for (const ofRoute of all) {
-    for (const series of ofRoute.values()) {
+  for (const generation of generations) {
+    for (const series of generation) {
       const key = JSON.stringify(series.labels);
       let sum = merged.get(key);
       if (sum === undefined) {
