@@ -1,30 +1,34 @@
-import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Problem } from '../errors/problem.ts';
 import { Exchange } from '../exchange.ts';
+import { MalformedMessage } from '../lib/malformed-message.ts';
 import { newRequestId } from '../observe/request-id.ts';
 import { type Connection, type HttpSocket, type Session, unsentBytes } from './connection.ts';
 import { handOver } from './hand-over.ts';
-import { readHttp1Head } from './http1-head.ts';
-import type { Http1Request } from './http1-request.ts';
+import { type BodySource, Http1Body } from './http1-body.ts';
+import { noTrailers, readHttp1Head } from './http1-head.ts';
+import { type Http1Request, MALFORMED, mayBecomeHead, NO_BODY, readHttp1Request } from './http1-request.ts';
+import { asksForOtherProtocol, staysOpen, webSocketAsked } from './http1-wishes.ts';
 import { Http1Wire, type WireOwner } from './http1-wire.ts';
 import type { Post } from './post.ts';
-import { RawWire } from './raw-wire.ts';
 
 /**
- * HTTP/1.1 on one connection. Requests are served one after the other: a client may pipeline, but then waits its turn
- * (RFC 9112 §9.3.2 asks for it wherever a method is not safe), and cannot have more under way than connections.
+ * HTTP/1.1 on one connection (RFC 9112). Requests are served one after the other: a client may pipeline, but then waits its
+ * turn (§9.3.2 asks for it wherever a method is not safe), and what it sends meanwhile is left with the system.
  */
-export class Http1Connection implements Session, WireOwner {
+export class Http1Connection implements Session, WireOwner, BodySource {
   readonly connection: Connection;
   readonly socket: HttpSocket;
   readonly #post: Post;
-  #current: Http1Wire | undefined = undefined;
-  #waiting: Waiting[] = NONE;
-  /** Said once everything before it is answered; nothing after it is read. */
-  #fault: Problem | undefined = undefined;
-  #closing = false;
-  #tunnel = false;
-  // For the sweep: when it last saw something change, and what it compares. -1: not looked at since the last change of state.
+  /** READING: no request is being served. SERVING: one is. CLOSING: the last reply is written. LEFT: the connection speaks something else. */
+  #phase: 'reading' | 'serving' | 'closing' | 'left' = 'reading';
+  /** What has come of a head that is not complete, or behind the request that is being served. */
+  #held: Buffer = EMPTY;
+  #wire: Http1Wire | undefined = undefined;
+  /** The body of the request that is being served, while it arrives. */
+  #body: Http1Body | undefined = undefined;
+  #replied = false;
+  // For the sweep: when it last saw something change, and what it compares. -1: not looked at since the last change.
   #since = -1;
   #mark = 0;
 
@@ -32,200 +36,256 @@ export class Http1Connection implements Session, WireOwner {
     this.#post = post;
     this.connection = connection;
     this.socket = socket;
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('drain', this.#onDrain);
   }
 
-  get isBusy(): boolean {
-    return this.#current !== undefined || this.#closing;
-  }
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#phase === 'reading') this.#readHead(bytes);
+    else if (this.#phase === 'serving') this.#takeMore(bytes);
+    // What comes on a connection that is closing is thrown away, so that closing does not reset it before the client has read its reply (RFC 9112 §9.6).
+  };
 
-  arrive(request: Http1Request, response: ServerResponse): void {
-    if (this.#closing) return;
-    if (this.#current === undefined) {
-      this.#begin(request, response, undefined);
-      return;
+  /** The client sends nothing more. One that waits for a reply cannot be told from one that is gone; it is taken to be gone. */
+  readonly #onEnd = (): void => {
+    if (this.#wire?.hasEnded === true || this.#phase === 'closing') this.socket.destroySoon();
+    else this.cut();
+  };
+
+  readonly #onDrain = (): void => {
+    this.#wire?.onDrain?.();
+  };
+
+  #readHead(bytes: Buffer): void {
+    const held = this.#held.length;
+    let all = held === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    if (held === 0) all = withoutBlankLines(all);
+    if (all.length === 0) return;
+    const end = all.indexOf(HEAD_END, Math.max(0, held - HEAD_END.length));
+    const { headerBytes } = this.#post.limits;
+    if (end > headerBytes || (end < 0 && all.length > headerBytes)) {
+      this.refuse(HEAD_TOO_LARGE);
+    } else if (end >= 0) {
+      this.#held = EMPTY;
+      this.#begin(all.toString('latin1', 0, end), all.subarray(end + HEAD_END.length));
+    } else if (mayBecomeHead(all.toString('latin1', Math.max(0, held - 1)))) {
+      if (held === 0) this.#since = -1;
+      this.#held = all;
+    } else {
+      this.refuse(MALFORMED);
     }
-    if (this.#waiting === NONE) this.#waiting = [];
-    this.#waiting.push({ request, response });
-    if (this.#waiting.length > MOST_WAITING) this.cut();
   }
 
-  /** Serves a request that asks for another protocol; the response must be bound to the socket. */
-  arriveForUpgrade(request: Http1Request, response: ServerResponse, takeOver: Http1Wire['takeOver']): void {
-    this.#begin(request, response, takeOver);
-  }
-
-  #begin(request: Http1Request, response: ServerResponse, takeOver: Http1Wire['takeOver']): void {
+  #begin(text: string, rest: Buffer): void {
     this.connection.requests += 1;
     this.#since = -1;
-    const wire = new Http1Wire(request, response, this, takeOver !== undefined || request.ignoresUpgrade);
-    this.#current = wire;
-    const upgrade = takeOver === undefined ? undefined : 'websocket';
-    const head = readHttp1Head(request, wire, upgrade, { post: this.#post, connection: this.connection });
-    if (head instanceof Problem) {
-      this.#refuse(request, response, head);
+    const request = readHttp1Request(text, this.#post.limits);
+    if (request instanceof Problem) {
+      this.refuse(request);
       return;
     }
-    if (takeOver !== undefined) wire.takeOver = (fields) => this.#leaveHttp(wire, takeOver(fields));
+    const body = this.#bodyOf(request);
+    const upgrade = webSocketAsked(request);
+    const wire = new Http1Wire(this, {
+      toHead: request.method === 'HEAD',
+      httpVersion: request.httpVersion,
+      // What follows a request for another protocol may be in that protocol.
+      persistent: staysOpen(request) && !asksForOtherProtocol(request),
+      upgrade,
+      body,
+      bodyLength: request.length,
+    });
+    const carriers = { wire, body, trailers: body === undefined ? noTrailers : () => body.trailers, upgrade };
+    const head = readHttp1Head(request, carriers, { post: this.#post, connection: this.connection });
+    if (head instanceof Problem) {
+      this.refuse(head);
+      return;
+    }
     const exchange = new Exchange(head);
     wire.exchange = exchange;
-    if (request.announcesBody && head.body !== undefined && head.httpVersion === '1.1' && head.headers.has('expect')) {
-      request.awaitsContinue = response;
-    }
+    wire.awaitsContinue = body !== undefined && request.httpVersion === '1.1' && request.fields.expect !== undefined;
+    this.#phase = 'serving';
+    this.#wire = wire;
+    this.#body = body;
+    this.#replied = false;
+    if (body === undefined) this.#held = rest;
     handOver(this.#post, exchange);
+    if (body !== undefined && rest.length > 0) this.#onData(rest);
   }
 
-  #refuse(request: Http1Request, response: ServerResponse, problem: Problem): void {
-    const wire = new Http1Wire(request, response, this, true);
-    this.#current = wire;
-    this.#post.handlers.refuse(wire, problem, newRequestId());
+  #bodyOf({ length }: Http1Request): Http1Body | undefined {
+    if (length === NO_BODY || length === 0) return undefined;
+    const { headerBytes, headerCount } = this.#post.limits;
+    return new Http1Body(length, { bytes: headerBytes, fields: headerCount }, this);
   }
 
-  #leaveHttp<T>(wire: Http1Wire, socket: T): T {
-    wire.leave();
-    this.#current = undefined;
-    this.#tunnel = true;
-    return socket;
+  /** Bytes of the body, and behind it those of later requests. */
+  #takeMore(bytes: Buffer): void {
+    const body = this.#body;
+    if (body === undefined) {
+      this.#hold(bytes);
+      return;
+    }
+    let rest: Buffer | undefined;
+    try {
+      rest = body.feed(bytes);
+    } catch (error) {
+      if (!(error instanceof MalformedMessage)) throw error;
+      this.#endServing(error.exceedsLimit ? CODING_TOO_LARGE : MALFORMED);
+      return;
+    }
+    if (rest === undefined) return;
+    this.#body = undefined;
+    if (rest.length > 0) this.#hold(rest);
+    if (this.#replied) this.#next();
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    if (this.#held.length >= MOST_HELD) this.socket.pause();
+  }
+
+  wanted(): void {
+    this.#wire?.continue();
+    if (this.#held.length < MOST_HELD) this.socket.resume();
+  }
+
+  unwanted(): void {
+    this.socket.pause();
   }
 
   isLast(): boolean {
-    return (
-      this.#post.draining ||
-      this.#fault !== undefined ||
-      this.connection.requests >= this.#post.limits.requestsPerConnection
-    );
+    return this.#post.draining || this.connection.requests >= this.#post.limits.requestsPerConnection;
   }
 
   finished(wire: Http1Wire): void {
-    if (this.#current !== wire) return;
-    this.#current = undefined;
+    if (this.#wire !== wire) return;
+    this.#replied = true;
     this.#since = -1;
     if (wire.isLast) {
-      // What the client sent behind it was read already, perhaps by other rules than ours. Node closes the connection.
-      this.#closing = true;
-      this.#waiting = NONE;
-      this.linger();
-      return;
+      this.#close();
+    } else if (this.#body === undefined) {
+      this.#next();
+    } else {
+      // Thrown away up to a bound, and so never read as the next request.
+      this.connection.deadline = performance.now() + LINGER;
+      wire.awaitsContinue = false;
+      this.#body.discard();
     }
-    // Node gives the socket to the next response only after this call.
-    if (this.#waiting.length > 0 || this.#fault !== undefined) process.nextTick(() => this.#next());
+  }
+
+  /** The reply is sent and the request has come to its end. */
+  #next(): void {
+    this.#wire = undefined;
+    this.#phase = 'reading';
+    this.connection.deadline = 0;
+    if (this.#held.length > 0) process.nextTick(this.#readHeld);
     else if (this.#post.draining) process.nextTick(() => this.drain());
   }
 
-  linger(): void {
+  /** A turn later, so that a long pipeline of requests that are answered at once builds no stack. */
+  readonly #readHeld = (): void => {
+    if (this.#phase !== 'reading' || this.socket.destroyed) return;
+    const held = this.#held;
+    this.#held = EMPTY;
+    this.socket.resume();
+    this.#readHead(held);
+  };
+
+  /** Lets the client read its last reply while what it still sends is thrown away. */
+  #close(): void {
+    this.#phase = 'closing';
+    this.#held = EMPTY;
+    this.#body = undefined;
     this.connection.deadline = performance.now() + LINGER;
-  }
-
-  lingered(): void {
-    this.connection.deadline = 0;
-  }
-
-  cut(): void {
-    this.#closing = true;
-    this.connection.cut();
-  }
-
-  #next(): void {
-    if (this.#current !== undefined || this.#closing || this.socket.destroyed) return;
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) this.#begin(waiting.request, waiting.response, undefined);
-    else if (this.#fault !== undefined) this.#refuseRaw(this.#fault);
-  }
-
-  /** Node could not read on. Its parser gives up here, so the connection ends; what was asked before is answered first. */
-  unreadable(error: NodeJS.ErrnoException): void {
-    if (this.#closing || this.#tunnel) return;
-    // The client said that its last request was the last, and goes on: that request is still answered.
-    if (error.code === 'HPE_CLOSED_CONNECTION' && this.#current !== undefined) return;
-    const problem = problemFor(error);
-    if (problem === undefined || !this.socket.writable) {
-      this.cut();
-      return;
-    }
-    const current = this.#current;
-    if (current === undefined) {
-      this.#refuseRaw(problem);
-      return;
-    }
-    this.#fault = problem;
-    if (!current.request.announcesBody || current.request.complete) return; // it is a later request that is at fault
-    if (current.hasEnded) this.#endAfterReply();
-    else this.#endCurrent(current, problem);
-  }
-
-  /** The reply is written, and the body it did not wait for cannot be read to its end: what is written still goes out. */
-  #endAfterReply(): void {
-    this.#closing = true;
-    this.linger();
     this.socket.end();
-  }
-
-  /** Answers the request that is being served with a problem, in place of whatever the road may still say. */
-  #endCurrent(current: Http1Wire, problem: Problem): void {
-    const begun = current.hasBegun;
-    current.lost(problem.detail ?? problem.title);
-    if (begun) {
-      this.cut();
-      return;
-    }
-    // Nothing has been written, and what Node knows of the response no longer matters.
-    this.#refuseRaw(problem);
-  }
-
-  #refuseRaw(problem: Problem): void {
-    this.#closing = true;
-    this.#current = undefined;
-    this.linger();
-    this.#post.handlers.refuse(new RawWire(this.socket), problem, newRequestId());
-  }
-
-  /** Bytes for whom nobody is at fault here, and the socket is not HTTP: CONNECT, or an upgrade in a pipeline. */
-  refuseOutside(problem: Problem): void {
-    if (this.isBusy) this.cut();
-    else this.#refuseRaw(problem);
     this.socket.resume();
   }
 
+  /** Answers what can be no exchange; nothing behind it is read. */
+  refuse(problem: Problem): void {
+    this.#phase = 'serving';
+    this.#held = EMPTY;
+    this.#wire = new Http1Wire(this, REFUSED);
+    this.#post.handlers.refuse(this.#wire, problem, newRequestId());
+  }
+
+  /** Answers the request that is being served with a problem, in place of whatever the road may still say. */
+  #endServing(problem: Problem): void {
+    const wire = this.#wire;
+    const body = this.#body;
+    const reason = problem.detail ?? problem.title;
+    this.#body = undefined;
+    if (wire?.hasEnded === true) {
+      // The reply is written, and what is written still goes out.
+      this.#close();
+    } else {
+      const begun = wire?.hasBegun === true;
+      wire?.lost(reason);
+      if (begun) this.cut();
+      else this.refuse(problem);
+    }
+    body?.breakOff(reason);
+  }
+
+  leaveHttp(): Duplex {
+    const { socket } = this;
+    this.#phase = 'left';
+    this.#wire = undefined;
+    socket.off('data', this.#onData).off('end', this.#onEnd).off('drain', this.#onDrain);
+    socket.pause();
+    if (this.#held.length > 0) socket.unshift(this.#held);
+    this.#held = EMPTY;
+    // As Node does where it hands over a socket: it flows once somebody listens.
+    Object.assign(socket, { readableFlowing: null });
+    return socket;
+  }
+
+  cut(): void {
+    this.#phase = 'closing';
+    this.connection.cut();
+  }
+
   drain(): void {
-    const fresh = this.connection.requests === 0 && this.socket.bytesRead > 0;
-    if (this.#current === undefined && this.#waiting.length === 0 && !this.#tunnel && !this.#closing && !fresh)
-      this.cut();
+    if (this.#phase === 'reading' && this.#held.length === 0) this.cut();
   }
 
   closed(): void {
-    this.#closing = true;
-    this.#current?.lost('the client closed the connection before its reply was complete');
-    this.#current = undefined;
-    this.#waiting = NONE;
+    const wire = this.#wire;
+    const body = this.#body;
+    this.#phase = 'closing';
+    this.#wire = undefined;
+    this.#body = undefined;
+    wire?.lost(CLIENT_GONE);
+    body?.breakOff(CLIENT_GONE);
   }
 
   sweep(now: number): void {
-    if (this.#tunnel || this.#closing) return;
-    const current = this.#current;
-    if (current === undefined) {
-      // Before the first request, and while a head arrives, Node's headersTimeout counts.
-      if (this.connection.requests > 0) this.#sweepIdle(now);
-    } else if (this.socket.writableLength > 0) {
-      if (this.#isStuck(unsentBytes(this.socket) ?? 0, now, this.#post.limits.writeIdleTimeout)) {
-        current.lost('the client took nothing of the reply');
+    if (this.#phase === 'reading') {
+      this.#sweepReading(now);
+    } else if (this.#phase === 'serving') {
+      const { writeIdleTimeout, bodyIdleTimeout } = this.#post.limits;
+      if (this.socket.writableLength > 0) {
+        if (!this.#isStuck(unsentBytes(this.socket) ?? 0, now, writeIdleTimeout)) return;
+        this.#wire?.lost('the client took nothing of the reply');
         this.cut();
+      } else if (this.#body !== undefined && awaitsBytes(this.#body)) {
+        if (this.#isStuck(this.socket.bytesRead, now, bodyIdleTimeout)) this.#endServing(BODY_STALLED);
+      } else {
+        this.#since = -1;
       }
-    } else if (awaitsBody(current.request)) {
-      if (this.#isStuck(this.socket.bytesRead, now, this.#post.limits.bodyIdleTimeout))
-        this.#endCurrent(current, BODY_STALLED);
-    } else {
-      this.#since = -1;
     }
   }
 
-  #sweepIdle(now: number): void {
-    const { idleTimeout, headerTimeout } = this.#post.limits;
-    if (this.#since < 0) {
-      this.#since = now;
-      this.#mark = this.socket.bytesRead;
-    }
-    // Bytes that came since may be a head on its way, or blank lines that would hold the slot for ever.
-    const allowed = this.socket.bytesRead === this.#mark ? idleTimeout : idleTimeout + headerTimeout;
-    if (now - this.#since >= allowed) this.cut();
+  /** A head has its time from its first byte on, that of the first request from the connection's; between requests silence has. */
+  #sweepReading(now: number): void {
+    if (this.#since < 0) this.#since = now;
+    const isHead = this.#held.length > 0 || this.connection.requests === 0;
+    const { headerTimeout, idleTimeout } = this.#post.limits;
+    if (now - this.#since < (isHead ? headerTimeout : idleTimeout)) return;
+    if (isHead) this.refuse(HEAD_STALLED);
+    else this.cut();
   }
 
   #isStuck(mark: number, now: number, allowed: number): boolean {
@@ -237,44 +297,44 @@ export class Http1Connection implements Session, WireOwner {
   }
 }
 
-interface Waiting {
-  readonly request: Http1Request;
-  readonly response: ServerResponse;
-}
-
 /** Whether the road waits for bytes of the body: a pause is its own doing, and not the client's fault. */
-function awaitsBody(request: Http1Request): boolean {
-  if (!request.announcesBody || request.complete || request.readableLength > 0) return false;
-  return request.readableFlowing === true || request.listenerCount('readable') > 0;
+function awaitsBytes(body: Http1Body): boolean {
+  if (body.readableLength > 0) return false;
+  return body.readableFlowing === true || body.listenerCount('readable') > 0;
 }
 
-/** What a client may be told of an error of Node's parser; undefined where there is nobody to tell. */
-function problemFor(error: NodeJS.ErrnoException): Problem | undefined {
-  switch (error.code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return HEAD_STALLED;
-    case 'HPE_HEADER_OVERFLOW':
-      return HEAD_TOO_LARGE;
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return EXTENSIONS_TOO_LARGE;
-    case 'HPE_INVALID_METHOD':
-      return UNKNOWN_METHOD;
-    default:
-      return error.code?.startsWith('HPE_') === true ? MALFORMED : undefined;
-  }
+/** RFC 9112 §2.2: blank lines before a request are no part of it. */
+function withoutBlankLines(bytes: Buffer): Buffer {
+  let at = 0;
+  while (bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+  return at === 0 ? bytes : bytes.subarray(at);
 }
 
-const NONE: Waiting[] = [];
-const MOST_WAITING = 64;
+const EMPTY = Buffer.alloc(0);
+const CR = 0x0d;
+const LF = 0x0a;
+const HEAD_END = Buffer.from('\r\n\r\n');
 
-/** Milliseconds a client gets to read a last reply while what it still sends is thrown away. */
+/** Bytes a client may send ahead before it has to wait. */
+const MOST_HELD = 16 * 1024;
+/** Milliseconds a client gets to read a last reply, or to send the rest of a body that nobody reads. */
 const LINGER = 2000;
 
+const REFUSED = {
+  toHead: false,
+  httpVersion: '1.1',
+  persistent: false,
+  upgrade: undefined,
+  body: undefined,
+  bodyLength: undefined,
+} as const;
+
+const CLIENT_GONE = 'the client closed the connection before its reply was complete';
 const BODY_STALLED = new Problem('request-timeout', { detail: 'The request body stopped arriving.' });
 const HEAD_STALLED = new Problem('request-timeout', { detail: 'The request head did not arrive in time.' });
 const HEAD_TOO_LARGE = new Problem('headers-too-large', {
   detail: 'The request head has more bytes than this listener takes.',
 });
-const EXTENSIONS_TOO_LARGE = new Problem('body-too-large', { detail: 'The chunk extensions are too large.' });
-const UNKNOWN_METHOD = new Problem('not-implemented', { detail: 'The request method is not known.' });
-const MALFORMED = new Problem('bad-request', { detail: 'The request is no well-formed HTTP/1.1 message.' });
+const CODING_TOO_LARGE = new Problem('body-too-large', {
+  detail: 'A chunk extension or the trailer section is too large.',
+});

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Problem } from '../errors/problem.ts';
 import type { RequestHead, Wire } from '../exchange.ts';
 import { canonicalTarget } from '../lib/canonical-target.ts';
@@ -5,9 +6,9 @@ import { HeaderList } from '../lib/header-list.ts';
 import { acceptableRequestId, newRequestId } from '../observe/request-id.ts';
 import { readClientAddress, readForwardedScheme } from './client-address.ts';
 import type { Connection } from './connection.ts';
-import type { Http1Request } from './http1-request.ts';
+import { type Http1Request, NO_BODY } from './http1-request.ts';
 import type { Post } from './post.ts';
-import { type RequestFields, readRequestFields, readTrailerFields } from './request-fields.ts';
+import type { RequestFields } from './request-fields.ts';
 
 /** Where a request came in. */
 export interface Arrival {
@@ -15,23 +16,19 @@ export interface Arrival {
   readonly connection: Connection;
 }
 
-/** Makes sense of the head of an HTTP/1.x request, or refuses it. Node's parser has seen to the grammar; here is what it lets through. */
-export function readHttp1Head(
-  request: Http1Request,
-  wire: Wire,
-  upgrade: 'websocket' | undefined,
-  arrival: Arrival,
-): RequestHead | Problem {
-  const { post, connection } = arrival;
-  const httpVersion = request.httpVersion;
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return BAD_VERSION;
-  const method = request.method ?? '';
-  if (method === 'TRACE' || method === 'CONNECT') return NOT_OFFERED;
+/** Whose request it is, and what carries its body and its reply. */
+export interface Http1Carriers {
+  readonly wire: Wire;
+  readonly body: Readable | undefined;
+  readonly trailers: RequestHead['trailers'];
+  readonly upgrade: 'websocket' | undefined;
+}
 
-  const fields = readRequestFields(request.rawHeaders, 0, post.limits.headerCount);
-  if (fields instanceof Problem) return fields;
-  const body = readFraming(fields, httpVersion);
-  if (body instanceof Problem) return body;
+/** Makes sense of the head of an HTTP/1.x request, or refuses it. */
+export function readHttp1Head(request: Http1Request, carriers: Http1Carriers, arrival: Arrival): RequestHead | Problem {
+  const { post, connection } = arrival;
+  const { method, fields, httpVersion, length } = request;
+  if (method === 'TRACE' || method === 'CONNECT') return NOT_OFFERED;
   if (fields.expect !== undefined && httpVersion === '1.1' && fields.expect.toLowerCase() !== '100-continue')
     return BAD_EXPECTATION;
 
@@ -41,7 +38,7 @@ export function readHttp1Head(
   const authority = connection.authority(fields.host, origin.scheme);
   if (authority === undefined) return BAD_HOST;
 
-  const read = canonicalTarget(request.url ?? '', post.limits.targetBytes);
+  const read = canonicalTarget(request.target, post.limits.targetBytes);
   if ('code' in read) return new Problem(read.code, { internal: read.reason });
   if (read.authority !== undefined) {
     // Two readers of the request may each believe another of the two (attack 10).
@@ -50,7 +47,6 @@ export function readHttp1Head(
   }
   if (read.target.path === '*' && method !== 'OPTIONS') return BAD_ASTERISK;
 
-  const hasBody = body === undefined || body > 0;
   return {
     id: origin.id,
     listener: post.facts,
@@ -61,14 +57,14 @@ export function readHttp1Head(
     host: authority.host,
     target: read.target,
     headers: new HeaderList(fields.kept),
-    body: hasBody ? request : undefined,
-    bodyLength: body === NO_BODY ? undefined : body,
-    trailers: body === undefined ? () => readTrailerFields(request.rawTrailers) : noTrailers,
-    upgrade,
+    body: carriers.body,
+    bodyLength: length === NO_BODY ? undefined : length,
+    trailers: carriers.trailers,
+    upgrade: carriers.upgrade,
     clientAddress: origin.clientAddress,
     peerAddress: connection.peerAddress,
     tls: connection.tls,
-    wire,
+    wire: carriers.wire,
   };
 }
 
@@ -93,27 +89,12 @@ export function readOrigin(fields: RequestFields, { post, connection }: Arrival)
   };
 }
 
-/** Bytes of the body, undefined for a chunked one, NO_BODY for none (RFC 9112 §6.3). Whatever allows two readings is refused (attack 18). */
-function readFraming(fields: RequestFields, httpVersion: '1.0' | '1.1'): number | undefined | Problem {
-  const { contentLength, transferEncoding } = fields;
-  if (transferEncoding !== undefined) {
-    if (contentLength !== undefined) return TWO_LENGTHS;
-    if (httpVersion === '1.0' || transferEncoding.toLowerCase() !== 'chunked') return BAD_CODING;
-    return undefined;
-  }
-  if (contentLength === undefined) return NO_BODY;
-  return /^\d{1,15}$/.test(contentLength) ? Number(contentLength) : BAD_LENGTH;
-}
-
 export function noTrailers(): undefined {
   return undefined;
 }
 
-const NO_BODY = -1;
-
 // Made once: a flood of bad requests builds no objects.
 const NOT_OFFERED = new Problem('not-implemented', { detail: 'CONNECT and TRACE are not offered here.' });
-const BAD_VERSION = new Problem('bad-request', { detail: 'The HTTP version is none of 1.0, 1.1 and 2.' });
 const NO_HOST = new Problem('ambiguous-host', { detail: 'The request has no Host field.' });
 export const BAD_HOST = new Problem('ambiguous-host', {
   detail: 'The Host of the request is no plain host with an optional port.',
@@ -132,8 +113,3 @@ const BAD_FORWARDING = new Problem('bad-request', {
   detail:
     'The address of the client cannot be told from Forwarded and X-Forwarded-For: they are malformed or disagree.',
 });
-const TWO_LENGTHS = new Problem('bad-request', {
-  detail: 'The request has both Content-Length and Transfer-Encoding.',
-});
-const BAD_CODING = new Problem('bad-request', { detail: 'The only transfer coding taken is chunked, in HTTP/1.1.' });
-const BAD_LENGTH = new Problem('bad-request', { detail: 'The Content-Length is no plain decimal number.' });

@@ -1,44 +1,57 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Exchange, Wire } from '../exchange.ts';
-import { discardBody } from './discard-body.ts';
-import type { Http1Request } from './http1-request.ts';
-import { declaredLength, replyTrailers, withoutHopByHop } from './reply-fields.ts';
+import type { HttpSocket } from './connection.ts';
+import type { Http1Body } from './http1-body.ts';
+import { replyHead, statusLine } from './http1-reply-head.ts';
+import { checkReplyFields, replyTrailers, withoutHopByHop } from './reply-fields.ts';
 
 /** What a reply asks of its connection. */
 export interface WireOwner {
-  /** Whether this is the connection's last reply. */
+  readonly socket: HttpSocket;
+  /** Whether this is the connection's last reply, whatever the client asked for. */
   isLast(): boolean;
-  /** The reply has left. */
+  /** The reply is written, and the system has taken it. */
   finished(wire: Http1Wire): void;
-  /** The reply is written, the request's body has not come to its end: give it a moment, then cut. */
-  linger(): void;
-  /** The moment was enough: the body has ended. */
-  lingered(): void;
+  /** Takes the connection off HTTP. */
+  leaveHttp(): Duplex;
   /** Destroys the connection. */
   cut(): void;
 }
 
-/** Writes a reply over Node's ServerResponse. Once the client or the reply is gone, calls are ignored. */
+/** What the request said of the way its reply is to be sent. */
+export interface ReplyWay {
+  readonly toHead: boolean;
+  readonly httpVersion: '1.0' | '1.1';
+  /** What the client wants to become of the connection (RFC 9112 §9.3). */
+  readonly persistent: boolean;
+  readonly upgrade: 'websocket' | undefined;
+  readonly body: Http1Body | undefined;
+  /** Bytes it declared; undefined where it did not. */
+  readonly bodyLength: number | undefined;
+}
+
+/** Writes a reply to an HTTP/1.1 connection (RFC 9112). Once the client or the reply is gone, calls are ignored. */
 export class Http1Wire implements Wire {
-  readonly request: Http1Request;
-  readonly response: ServerResponse;
   exchange: Exchange | undefined = undefined;
-  takeOver: ((head: readonly string[]) => Duplex) | undefined = undefined;
+  readonly takeOver: ((head: readonly string[]) => Duplex) | undefined;
   onDrain: (() => void) | undefined = undefined;
+  /** Whether the client waits for 100 Continue before it sends the body. */
+  awaitsContinue = false;
   readonly #owner: WireOwner;
+  readonly #way: ReplyWay;
   #state = FRESH;
-  #close: boolean;
+  /** The head, until it leaves with the first of the body. */
+  #head = '';
+  #close = false;
   #bodiless = false;
+  #chunked = false;
   /** Bytes still owed of a declared length; -1 where none is declared. */
   #owed = -1;
-  #heedsDrain = false;
 
-  constructor(request: Http1Request, response: ServerResponse, owner: WireOwner, close: boolean) {
-    this.request = request;
-    this.response = response;
+  constructor(owner: WireOwner, way: ReplyWay) {
     this.#owner = owner;
-    this.#close = close;
+    this.#way = way;
+    this.takeOver = way.upgrade === undefined ? undefined : (fields) => this.#switch(fields);
   }
 
   /** Whether the reply has said that the connection ends with it. */
@@ -51,31 +64,28 @@ export class Http1Wire implements Wire {
   }
 
   get hasEnded(): boolean {
-    return this.#state === ENDED;
+    return this.#state >= ENDED;
   }
 
   /** Throws where a field is invalid, with nothing sent, so that another head may follow; and where the head has been sent. */
   head(status: number, headers: readonly string[]): void {
     if (this.#state === GONE) return;
     if (this.#state !== FRESH) throw new Error('the head of the reply is already written');
-    let fields = withoutHopByHop(headers);
-    const length = declaredLength(fields);
-    this.#bodiless = this.request.method === 'HEAD' || status === 204 || status === 304;
-    // RFC 9110 §8.6: no Content-Length in a 204.
-    if (status === 204 && length >= 0) fields = withoutLength(fields);
-    const close = this.#close || this.#owner.isLast() || !this.response.shouldKeepAlive || this.#leavesMuchBody();
-    if (close) fields = [...fields, 'Connection', 'close'];
-    else this.response.removeHeader('Connection'); // persistent is what HTTP/1.1 is; Node would write two lines to say so
-    try {
-      // The reason is given since Node would keep that of a head that failed. Node does not write to the list.
-      this.response.writeHead(status, STATUS_CODES[status] ?? '', fields as string[]);
-    } catch (error) {
-      this.response.removeHeader('Content-Length'); // a length Node may have taken from the head that failed
-      throw error;
-    }
-    this.#close = close;
+    const { text, length } = replyHead(status, headers);
+    const { toHead, httpVersion, persistent } = this.#way;
+    this.#bodiless = toHead || status === 204 || status === 304;
     if (!this.#bodiless) this.#owed = length;
+    const open = length < 0 && !this.#bodiless;
+    this.#chunked = open && httpVersion === '1.1';
+    this.#close = !persistent || (open && !this.#chunked) || this.#owner.isLast() || this.#leavesMuchBody();
+    this.#head = `${text}${this.#chunked ? 'Transfer-Encoding: chunked\r\n' : ''}${this.#connectionField()}\r\n`;
     this.#state = BEGUN;
+  }
+
+  /** Persistent is what HTTP/1.1 is, and HTTP/1.0 is not, unless they say so (RFC 9112 §9.3). */
+  #connectionField(): string {
+    if (this.#close) return 'Connection: close\r\n';
+    return this.#way.httpVersion === '1.0' ? 'Connection: keep-alive\r\n' : '';
   }
 
   write(chunk: Uint8Array): boolean {
@@ -85,26 +95,23 @@ export class Http1Wire implements Wire {
       // Bytes past the declared length would be read as the next reply.
       if (this.#owed < 0) return this.#fault();
     }
-    if (this.response.write(chunk)) return true;
-    if (!this.#heedsDrain) {
-      this.#heedsDrain = true;
-      this.response.on('drain', () => this.onDrain?.());
-    }
-    return false;
+    if (!this.#chunked || chunk.byteLength === 0) return this.#send('', chunk, '');
+    return this.#send(`${chunk.byteLength.toString(16)}\r\n`, chunk, '\r\n');
   }
 
   end(last: Uint8Array | string | undefined, trailers: readonly string[] | undefined): void {
     if (this.#state !== BEGUN) return;
-    const body = this.#bodiless ? undefined : last;
-    const declared = this.#owed >= 0;
-    if (declared && this.#owed !== sizeOf(body)) {
+    const body = typeof last === 'string' ? Buffer.from(last) : (last ?? NOTHING);
+    if (!this.#bodiless && this.#owed >= 0 && this.#owed !== body.byteLength) {
       this.#fault();
       return;
     }
     this.#state = ENDED;
-    if (trailers !== undefined && !declared && !this.#bodiless) this.#addTrailers(trailers);
-    if (this.request.announcesBody && !this.request.complete) this.#endBeforeBody(body, declared || this.#bodiless);
-    else this.#finish(body);
+    if (this.#bodiless) this.#send('', NOTHING, '');
+    else if (!this.#chunked) this.#send('', body, '');
+    else if (body.byteLength === 0) this.#send('', NOTHING, lastChunk(trailers));
+    else this.#send(`${body.byteLength.toString(16)}\r\n`, body, `\r\n${lastChunk(trailers)}`);
+    this.#finish();
   }
 
   abort(): void {
@@ -113,9 +120,16 @@ export class Http1Wire implements Wire {
     this.#owner.cut();
   }
 
+  /** Tells the client to send its body, where it waits for that. */
+  continue(): void {
+    if (!this.awaitsContinue) return;
+    this.awaitsContinue = false;
+    if (this.#state === FRESH) this.#owner.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
+  }
+
   /** The client has gone, or the connection was cut: tells the road, once. */
   lost(reason: string): void {
-    if (this.#state === GONE || (this.#state === ENDED && this.response.writableFinished)) return;
+    if (this.#state >= SENT) return;
     this.#state = GONE;
     const exchange = this.exchange;
     if (exchange === undefined) return;
@@ -124,83 +138,84 @@ export class Http1Wire implements Wire {
     exchange.onAbort?.();
   }
 
-  /** Takes the connection off HTTP; the socket stays as it is. */
-  leave(): void {
-    this.#state = GONE;
-  }
-
   #fault(): false {
     this.lost('the reply did not have the length it declared');
     this.#owner.cut();
     return false;
   }
 
-  #finish(body: Uint8Array | string | undefined): void {
-    const done = (error?: Error | null) => {
-      if (error === undefined || error === null) this.#owner.finished(this);
-    };
-    if (body === undefined) this.response.end(done);
-    else if (typeof body === 'string' || body.byteLength > SMALL_REPLY) this.response.end(body, done);
-    // As text of one octet a character, head and body become one write (bench: plain proxy, a tenth of the CPU).
-    else
-      this.response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1', done);
+  /** What is small leaves as one text, head and all: a copy costs less than a second write (bench: plain proxy, a tenth of the CPU). */
+  #send(before: string, body: Uint8Array, after: string): boolean {
+    const { socket } = this.#owner;
+    const head = this.#head + before;
+    this.#head = '';
+    if (body.byteLength <= SMALL) {
+      const text = `${head}${latin1(body)}${after}`;
+      return text === '' || socket.write(text, 'latin1');
+    }
+    socket.cork();
+    if (head !== '') socket.write(head, 'latin1');
+    let more = socket.write(body);
+    if (after !== '') more = socket.write(after, 'latin1');
+    socket.uncork();
+    return more;
   }
 
-  /**
-   * The reply is complete, the request is not. What comes of it is thrown away up to a bound, so that it is never read as
-   * the next request, and so that closing does not reset the connection before the client has read the reply (RFC 9112 §9.6).
-   */
-  #endBeforeBody(body: Uint8Array | string | undefined, complete: boolean): void {
-    this.request.awaitsContinue = undefined;
-    this.#owner.linger();
-    if (this.#close && complete) {
-      // The client sees the end by the length; ending the response would make Node close the connection at once.
-      if (body === undefined) this.response.flushHeaders();
-      else this.response.write(body);
-      discardBody(this.request, () => this.#finish(undefined));
-      return;
-    }
-    discardBody(this.request, () => this.#owner.lingered());
-    this.#finish(body);
+  #finish(): void {
+    const { socket } = this.#owner;
+    if (socket.writableLength === 0) this.#finished();
+    else
+      socket.write('', (error) => {
+        if (error === undefined || error === null) this.#finished();
+      });
+  }
+
+  #finished(): void {
+    if (this.#state !== ENDED) return;
+    this.#state = SENT;
+    this.#owner.finished(this);
   }
 
   /** A body that nobody has begun to read, and that is larger than what is worth throwing away, or never asked for. */
   #leavesMuchBody(): boolean {
-    const { request } = this;
-    if (!request.announcesBody || request.complete) return false;
-    if (request.awaitsContinue !== undefined) return true;
-    if (request.readableFlowing !== null) return false;
-    const length = this.exchange?.bodyLength;
-    return length === undefined || length > SMALL_BODY;
+    const { body, bodyLength } = this.#way;
+    if (body === undefined || body.complete) return false;
+    if (this.awaitsContinue) return true;
+    return body.readableFlowing === null && (bodyLength === undefined || bodyLength > SMALL_BODY);
   }
 
-  #addTrailers(trailers: readonly string[]): void {
-    const valid = replyTrailers(trailers);
-    if (valid === undefined) return;
-    const pairs: [string, string][] = []; // the form Node asks for
-    for (let at = 0; at < valid.length; at += 2) pairs.push([valid[at] as string, valid[at + 1] as string]); // the list has pairs
-    this.response.addTrailers(pairs);
+  #switch(headers: readonly string[]): Duplex {
+    const fields = withoutHopByHop(headers);
+    checkReplyFields(fields);
+    let head = statusLine(101);
+    for (let at = 0; at < fields.length; at += 2) head += `${fields[at]}: ${fields[at + 1]}\r\n`;
+    this.#state = GONE;
+    this.#owner.socket.write(`${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 'latin1');
+    return this.#owner.leaveHttp();
   }
 }
 
-function sizeOf(body: Uint8Array | string | undefined): number {
-  if (body === undefined) return 0;
-  return typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+/** The end of a chunked body; trailers that may not be sent are left out. */
+function lastChunk(trailers: readonly string[] | undefined): string {
+  const fields = replyTrailers(trailers);
+  let text = '0\r\n';
+  for (let at = 0; fields !== undefined && at < fields.length; at += 2) text += `${fields[at]}: ${fields[at + 1]}\r\n`;
+  return `${text}\r\n`;
 }
 
-function withoutLength(fields: readonly string[]): readonly string[] {
-  const kept: string[] = [];
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at] as string; // at < length
-    if (name.toLowerCase() !== 'content-length') kept.push(name, fields[at + 1] as string); // the list has pairs
-  }
-  return kept;
+function latin1(bytes: Uint8Array): string {
+  if (bytes.byteLength === 0) return '';
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
+
+const NOTHING = new Uint8Array(0);
 
 const FRESH = 0;
 const BEGUN = 1;
 const ENDED = 2;
-const GONE = 3;
+/** The system has taken all of it. */
+const SENT = 3;
+const GONE = 4;
 
 const SMALL_BODY = 64 * 1024;
-const SMALL_REPLY = 16 * 1024;
+const SMALL = 16 * 1024;

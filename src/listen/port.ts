@@ -6,7 +6,7 @@ import type { SharedCounts } from '../lib/shared-counts.ts';
 import { Connection } from './connection.ts';
 import { ConnectionRegister } from './connection-limits.ts';
 import { readFirstBytes } from './first-bytes.ts';
-import { createHttp1, type Http1 } from './http1.ts';
+import { Http1Connection } from './http1-connection.ts';
 import { adoptHttp2 } from './http2.ts';
 import type { ListenerHandlers, ListenerLimits, ListenerOptions } from './listener-options.ts';
 import { Post } from './post.ts';
@@ -18,7 +18,6 @@ export class Port {
   readonly #post: Post;
   readonly #server: Server;
   readonly #register: ConnectionRegister;
-  readonly #http1: Http1;
   readonly #sweep: NodeJS.Timeout;
   #tls: TlsFront | undefined;
   #onEmpty: (() => void) | undefined;
@@ -29,9 +28,8 @@ export class Port {
     this.#post = new Post(options, handlers);
     this.#tls = this.#createTls(options);
     const interval = sweepInterval(options.limits);
-    this.#http1 = createHttp1(this.#post, interval);
     this.#server = createServer({
-      allowHalfOpen: options.tls === undefined, // node:http wants it, and ends its side itself; TLS and HTTP/2 would not notice that a client left
+      allowHalfOpen: options.tls === undefined, // HTTP/1.1 ends its side itself; TLS and HTTP/2 would not notice that a client left
       noDelay: true,
       keepAlive: true, // notices peers that vanished, which a tunnel would keep for ever
       keepAliveInitialDelay: 60_000,
@@ -64,7 +62,6 @@ export class Port {
     const tls = this.#createTls(options);
     this.#post.update(options);
     this.#tls = tls;
-    this.#http1.update(options.limits);
   }
 
   /** Accepts nothing more and resolves when the last connection has ended; after `deadline` milliseconds they are cut. */
@@ -95,7 +92,6 @@ export class Port {
 
   #stop(): void {
     clearInterval(this.#sweep);
-    this.#http1.close();
   }
 
   #cutAll(): void {
@@ -169,14 +165,14 @@ export class Port {
 
   #servePlain(connection: Connection): void {
     connection.deadline = 0;
-    this.#http1.adopt(connection, connection.socket);
+    connection.session = new Http1Connection(this.#post, connection, connection.socket);
     connection.socket.resume();
   }
 
   #serveSecure(connection: Connection, socket: TLSSocket): void {
     if (this.#post.draining) socket.destroy();
     else if (socket.alpnProtocol === 'h2') adoptHttp2(this.#post, connection, socket);
-    else this.#http1.adopt(connection, socket);
+    else connection.session = new Http1Connection(this.#post, connection, socket);
   }
 
   #forget(connection: Connection): void {

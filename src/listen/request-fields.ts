@@ -1,4 +1,5 @@
 import { Problem } from '../errors/problem.ts';
+import { isToken } from '../lib/http-fields.ts';
 import { isReservedHeader } from '../lib/reserved-headers.ts';
 
 /** What one pass over the fields of a request found. The fields of the connection itself are kept: the road judges them. */
@@ -14,6 +15,9 @@ export class RequestFields {
   forwardedFor: string | undefined = undefined;
   forwardedProto: string | undefined = undefined;
   requestId: string | undefined = undefined;
+  /** What the client asks of its connection; several fields are joined by commas. Like all that is not DROPPED, they are kept too. */
+  connection: string | undefined = undefined;
+  upgrade: string | undefined = undefined;
   cookies = 0;
   /** Fields that must be single have been seen, as bits. */
   seen = 0;
@@ -38,6 +42,7 @@ export function readRequestFields(raw: string[], start: number, headerCount: num
     if (UNSAFE_VALUE.test(value)) return BAD_VALUE;
     const kind = kindOf(name);
     if (kind !== PLAIN) {
+      if (kind === NO_NAME) return BAD_NAME;
       const problem = note(fields, kind, value);
       if (problem !== undefined) return problem;
       if (kind >= DROPPED) {
@@ -83,6 +88,12 @@ function note(fields: RequestFields, kind: number, value: string): Problem | und
     case EXPECT:
       fields.expect = value;
       break;
+    case CONNECTION:
+      fields.connection = joined(fields.connection, value);
+      break;
+    case UPGRADE:
+      fields.upgrade = joined(fields.upgrade, value);
+      break;
     case COOKIE:
       fields.cookies += 1;
       break;
@@ -116,11 +127,15 @@ const TRANSFER_ENCODING = 5;
 const EXPECT = 6;
 const LAST_SINGLE = 6;
 const COOKIE = 7;
-const DROPPED = 8;
-const FORWARDED = 9;
-const FORWARDED_FOR = 10;
-const FORWARDED_PROTO = 11;
-const REQUEST_ID = 12;
+const CONNECTION = 8;
+const UPGRADE = 9;
+const DROPPED = 10;
+const FORWARDED = 11;
+const FORWARDED_FOR = 12;
+const FORWARDED_PROTO = 13;
+const REQUEST_ID = 14;
+/** No token (RFC 9110 §5.6.2): two readers could make two names of it. */
+const NO_NAME = 15;
 
 const KINDS: ReadonlyMap<string, number> = new Map([
   ['host', HOST],
@@ -130,6 +145,8 @@ const KINDS: ReadonlyMap<string, number> = new Map([
   ['transfer-encoding', TRANSFER_ENCODING],
   ['expect', EXPECT],
   ['cookie', COOKIE],
+  ['connection', CONNECTION],
+  ['upgrade', UPGRADE],
   ['forwarded', FORWARDED],
   ['x-forwarded-for', FORWARDED_FOR],
   ['x-forwarded-proto', FORWARDED_PROTO],
@@ -150,7 +167,7 @@ function kindOf(name: string): number {
 
 function classify(name: string): number {
   // CGI, WSGI and PHP read `X_User` and `X.User` as `X-User`: no name that has an alias passes (attack 12, CVE-2025-64484).
-  if (!SAFE_NAME.test(name)) return DROPPED;
+  if (!SAFE_NAME.test(name)) return isToken(name) ? DROPPED : NO_NAME;
   const lower = name.toLowerCase();
   return KINDS.get(lower) ?? (isReservedHeader(lower) ? DROPPED : PLAIN);
 }
@@ -171,6 +188,7 @@ const TOO_MANY = new Problem('headers-too-large', {
 const BAD_VALUE = new Problem('bad-request', {
   detail: 'A header field has a character outside of printable US-ASCII; encode it.',
 });
+const BAD_NAME = new Problem('bad-request', { detail: 'The name of a header field is no token.' });
 const SECOND_HOST = new Problem('ambiguous-host', { detail: 'The request has more than one Host field.' });
 const DUPLICATE = new Problem('bad-request', {
   detail:

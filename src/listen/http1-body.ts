@@ -1,0 +1,89 @@
+import { Readable } from 'node:stream';
+import { ChunkedDecoder, type TrailerLimits } from '../lib/chunked-decoder.ts';
+import { readTrailerFields } from './request-fields.ts';
+
+/** The connection a body comes through. */
+export interface BodySource {
+  /** Somebody reads: bytes may come, and the client may be told to send them. */
+  wanted(): void;
+  /** The reader has enough for now. */
+  unwanted(): void;
+}
+
+/** The body of an HTTP/1.1 request on its way from its connection to a reader. */
+export class Http1Body extends Readable {
+  /** Whether all of it has come. */
+  complete = false;
+  /** As Node names it: the client broke off. What has come is then not all there was. */
+  aborted = false;
+  readonly #source: BodySource;
+  readonly #decoder: ChunkedDecoder | undefined;
+  /** Bytes that are still to come of a declared length. */
+  #remaining: number;
+  /** Set once nobody will read it any more: what comes is thrown away, and this many bytes of it have been. */
+  #discarded = -1;
+
+  /** `length` in bytes; undefined for a chunked body, which may have trailers within the limits. */
+  constructor(length: number | undefined, limits: TrailerLimits, source: BodySource) {
+    super();
+    this.#source = source;
+    this.#remaining = length ?? 0;
+    this.#decoder = length === undefined ? new ChunkedDecoder(limits, (data) => this.#take(data)) : undefined;
+  }
+
+  /** The trailer fields that may be passed on, once the body is complete. */
+  get trailers(): readonly string[] | undefined {
+    return this.#decoder === undefined ? undefined : readTrailerFields(this.#decoder.trailers);
+  }
+
+  /** Takes what has come, and returns what came behind the end of the body; undefined where it has not ended. Throws MalformedMessage. */
+  feed(bytes: Buffer): Buffer | undefined {
+    const rest = this.#decoder === undefined ? this.#feedLength(bytes) : this.#decoder.feed(bytes);
+    if (rest === undefined) return undefined;
+    this.complete = true;
+    this.push(null);
+    return rest;
+  }
+
+  /** Reads the rest for nobody, up to a bound. */
+  discard(): void {
+    if (this.#discarded >= 0) return;
+    this.#discarded = 0;
+    this.resume();
+    this.#source.wanted();
+  }
+
+  /** The client is gone, or what it sent is no body. A reader that listens for errors is given one. */
+  breakOff(reason: string): void {
+    if (this.complete || this.destroyed) return;
+    this.aborted = true;
+    this.destroy(this.listenerCount('error') > 0 ? new Error(reason) : undefined);
+  }
+
+  override _read(): void {
+    if (!this.complete) this.#source.wanted();
+  }
+
+  #feedLength(bytes: Buffer): Buffer | undefined {
+    if (bytes.length < this.#remaining) {
+      this.#remaining -= bytes.length;
+      this.#take(bytes);
+      return undefined;
+    }
+    const end = this.#remaining;
+    this.#remaining = 0;
+    this.#take(bytes.length === end ? bytes : bytes.subarray(0, end));
+    return bytes.subarray(end);
+  }
+
+  #take(data: Buffer): void {
+    if (this.#discarded >= 0 || this.destroyed) {
+      this.#discarded = Math.max(0, this.#discarded) + data.length;
+      if (this.#discarded > MOST_DISCARDED) this.#source.unwanted();
+    } else if (!this.push(data)) {
+      this.#source.unwanted();
+    }
+  }
+}
+
+const MOST_DISCARDED = 256 * 1024;
