@@ -178,15 +178,19 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   /** The reply is sent and the request has come to its end. */
   #next(): void {
     this.#wire = undefined;
-    this.#phase = 'reading';
     this.connection.deadline = 0;
-    if (this.#held.length > 0) process.nextTick(this.#readHeld);
-    else if (this.#post.draining) process.nextTick(() => this.drain());
+    if (this.#held.length > 0) {
+      process.nextTick(this.#readHeld);
+      return;
+    }
+    this.#phase = 'reading';
+    if (this.#post.draining) process.nextTick(() => this.drain());
   }
 
   /** A turn later, so that a long pipeline of requests that are answered at once builds no stack. */
   readonly #readHeld = (): void => {
-    if (this.#phase !== 'reading' || this.socket.destroyed) return;
+    if (this.#phase !== 'serving' || this.socket.destroyed) return;
+    this.#phase = 'reading';
     const held = this.#held;
     this.#held = EMPTY;
     this.socket.resume();
