@@ -101,7 +101,10 @@ export class ChunkedDecoder {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const at = all.indexOf(delimiter);
     if (at < 0 ? all.length >= limit + delimiter.length : at > limit)
-      throw new MalformedMessage(`more than ${limit} bytes where ${JSON.stringify(String(delimiter))} was to come`, true);
+      throw new MalformedMessage(
+        `more than ${limit} bytes where ${JSON.stringify(String(delimiter))} was to come`,
+        true,
+      );
     if (at < 0) {
       // Lines that end in LF alone would never complete it.
       if (BARE_LF.test(all.toString('latin1'))) throw new MalformedMessage('a bare LF in the chunked coding');

@@ -6,10 +6,12 @@ import { newRequestId } from '../observe/request-id.ts';
 import { type Connection, type HttpSocket, type Session, unsentBytes } from './connection.ts';
 import { handOver } from './hand-over.ts';
 import { type BodySource, Http1Body } from './http1-body.ts';
-import { noTrailers, readHttp1Head } from './http1-head.ts';
-import { type Http1Request, MALFORMED, mayBecomeHead, NO_BODY, readHttp1Request } from './http1-request.ts';
-import { asksForOtherProtocol, staysOpen, webSocketAsked } from './http1-wishes.ts';
+import { type Arrival, noTrailers, readHttp1Head } from './http1-head.ts';
+import { type HeadBytes, HeadReader } from './http1-head-reader.ts';
+import { type Http1Request, MALFORMED, NO_BODY, readHttp1Request } from './http1-request.ts';
 import { Http1Wire, type WireOwner } from './http1-wire.ts';
+import { asksForOtherProtocol, staysOpen, webSocketAsked } from './http1-wishes.ts';
+import { Patience } from './patience.ts';
 import type { Post } from './post.ts';
 
 /**
@@ -20,22 +22,23 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   readonly connection: Connection;
   readonly socket: HttpSocket;
   readonly #post: Post;
-  /** READING: no request is being served. SERVING: one is. CLOSING: the last reply is written. LEFT: the connection speaks something else. */
+  readonly #arrival: Arrival;
+  /** Whether a head is awaited, a request is being served, the last reply is written, or the connection speaks something else. */
   #phase: 'reading' | 'serving' | 'closing' | 'left' = 'reading';
-  /** What has come of a head that is not complete, or behind the request that is being served. */
-  #held: Buffer = EMPTY;
+  readonly #head = new HeadReader();
+  /** What the client has sent ahead, behind the request that is being served. */
+  #ahead: Buffer = EMPTY;
   #wire: Http1Wire | undefined = undefined;
   /** The body of the request that is being served, while it arrives. */
   #body: Http1Body | undefined = undefined;
   #replied = false;
-  // For the sweep: when it last saw something change, and what it compares. -1: not looked at since the last change.
-  #since = -1;
-  #mark = 0;
+  readonly #patience = new Patience();
 
   constructor(post: Post, connection: Connection, socket: HttpSocket) {
     this.#post = post;
     this.connection = connection;
     this.socket = socket;
+    this.#arrival = { post, connection };
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
@@ -58,31 +61,19 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   };
 
   #readHead(bytes: Buffer): void {
-    const held = this.#held.length;
-    let all = held === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    if (held === 0) all = withoutBlankLines(all);
-    if (all.length === 0) return;
-    const end = all.indexOf(HEAD_END, Math.max(0, held - HEAD_END.length));
-    const { headerBytes } = this.#post.limits;
-    if (end > headerBytes || (end < 0 && all.length > headerBytes)) {
-      this.refuse(HEAD_TOO_LARGE);
-    } else if (end >= 0) {
-      this.#held = EMPTY;
-      this.#begin(all.toString('latin1', 0, end), all.subarray(end + HEAD_END.length));
-    } else if (mayBecomeHead(all.toString('latin1', Math.max(0, held - 1)))) {
-      if (held === 0) this.#since = -1;
-      this.#held = all;
-    } else {
-      this.refuse(MALFORMED);
-    }
+    const hadBegun = this.#head.hasBegun;
+    const head = this.#head.take(bytes, this.#post.limits.headerBytes);
+    if (head instanceof Problem) this.#refuse(head);
+    else if (head !== undefined) this.#begin(head);
+    else if (this.#head.hasBegun !== hadBegun) this.#patience.renew();
   }
 
-  #begin(text: string, rest: Buffer): void {
+  #begin({ text, rest }: HeadBytes): void {
     this.connection.requests += 1;
-    this.#since = -1;
+    this.#patience.renew();
     const request = readHttp1Request(text, this.#post.limits);
     if (request instanceof Problem) {
-      this.refuse(request);
+      this.#refuse(request);
       return;
     }
     const body = this.#bodyOf(request);
@@ -97,9 +88,9 @@ export class Http1Connection implements Session, WireOwner, BodySource {
       bodyLength: request.length,
     });
     const carriers = { wire, body, trailers: body === undefined ? noTrailers : () => body.trailers, upgrade };
-    const head = readHttp1Head(request, carriers, { post: this.#post, connection: this.connection });
+    const head = readHttp1Head(request, carriers, this.#arrival);
     if (head instanceof Problem) {
-      this.refuse(head);
+      this.#refuse(head);
       return;
     }
     const exchange = new Exchange(head);
@@ -109,7 +100,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     this.#wire = wire;
     this.#body = body;
     this.#replied = false;
-    if (body === undefined) this.#held = rest;
+    if (body === undefined) this.#ahead = rest;
     handOver(this.#post, exchange);
     if (body !== undefined && rest.length > 0) this.#onData(rest);
   }
@@ -124,9 +115,10 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   #takeMore(bytes: Buffer): void {
     const body = this.#body;
     if (body === undefined) {
-      this.#hold(bytes);
+      this.#keep(bytes);
       return;
     }
+    if (this.#wire !== undefined) this.#wire.awaitsContinue = false; // it did not wait
     let rest: Buffer | undefined;
     try {
       rest = body.feed(bytes);
@@ -137,18 +129,18 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     }
     if (rest === undefined) return;
     this.#body = undefined;
-    if (rest.length > 0) this.#hold(rest);
+    if (rest.length > 0) this.#keep(rest);
     if (this.#replied) this.#next();
   }
 
-  #hold(bytes: Buffer): void {
-    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    if (this.#held.length >= MOST_HELD) this.socket.pause();
+  #keep(bytes: Buffer): void {
+    this.#ahead = this.#ahead.length === 0 ? bytes : Buffer.concat([this.#ahead, bytes]);
+    if (this.#ahead.length >= MOST_AHEAD) this.socket.pause();
   }
 
   wanted(): void {
     this.#wire?.continue();
-    if (this.#held.length < MOST_HELD) this.socket.resume();
+    if (this.#ahead.length < MOST_AHEAD) this.socket.resume();
   }
 
   unwanted(): void {
@@ -162,7 +154,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   finished(wire: Http1Wire): void {
     if (this.#wire !== wire) return;
     this.#replied = true;
-    this.#since = -1;
+    this.#patience.renew();
     if (wire.isLast) {
       this.#close();
     } else if (this.#body === undefined) {
@@ -179,8 +171,8 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   #next(): void {
     this.#wire = undefined;
     this.connection.deadline = 0;
-    if (this.#held.length > 0) {
-      process.nextTick(this.#readHeld);
+    if (this.#ahead.length > 0) {
+      process.nextTick(this.#readAhead);
       return;
     }
     this.#phase = 'reading';
@@ -188,19 +180,19 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   }
 
   /** A turn later, so that a long pipeline of requests that are answered at once builds no stack. */
-  readonly #readHeld = (): void => {
+  readonly #readAhead = (): void => {
     if (this.#phase !== 'serving' || this.socket.destroyed) return;
     this.#phase = 'reading';
-    const held = this.#held;
-    this.#held = EMPTY;
+    const ahead = this.#ahead;
+    this.#ahead = EMPTY;
     this.socket.resume();
-    this.#readHead(held);
+    this.#readHead(ahead);
   };
 
   /** Lets the client read its last reply while what it still sends is thrown away. */
   #close(): void {
     this.#phase = 'closing';
-    this.#held = EMPTY;
+    this.#ahead = EMPTY;
     this.#body = undefined;
     this.connection.deadline = performance.now() + LINGER;
     this.socket.end();
@@ -208,9 +200,9 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   }
 
   /** Answers what can be no exchange; nothing behind it is read. */
-  refuse(problem: Problem): void {
+  #refuse(problem: Problem): void {
     this.#phase = 'serving';
-    this.#held = EMPTY;
+    this.#ahead = EMPTY;
     this.#wire = new Http1Wire(this, REFUSED);
     this.#post.handlers.refuse(this.#wire, problem, newRequestId());
   }
@@ -228,7 +220,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
       const begun = wire?.hasBegun === true;
       wire?.lost(reason);
       if (begun) this.cut();
-      else this.refuse(problem);
+      else this.#refuse(problem);
     }
     body?.breakOff(reason);
   }
@@ -239,8 +231,8 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     this.#wire = undefined;
     socket.off('data', this.#onData).off('end', this.#onEnd).off('drain', this.#onDrain);
     socket.pause();
-    if (this.#held.length > 0) socket.unshift(this.#held);
-    this.#held = EMPTY;
+    if (this.#ahead.length > 0) socket.unshift(this.#ahead);
+    this.#ahead = EMPTY;
     // As Node does where it hands over a socket: it flows once somebody listens.
     Object.assign(socket, { readableFlowing: null });
     return socket;
@@ -252,7 +244,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   }
 
   drain(): void {
-    if (this.#phase === 'reading' && this.#held.length === 0) this.cut();
+    if (this.#phase === 'reading' && !this.#head.hasBegun) this.cut();
   }
 
   closed(): void {
@@ -266,38 +258,30 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   }
 
   sweep(now: number): void {
-    if (this.#phase === 'reading') {
-      this.#sweepReading(now);
-    } else if (this.#phase === 'serving') {
-      const { writeIdleTimeout, bodyIdleTimeout } = this.#post.limits;
-      if (this.socket.writableLength > 0) {
-        if (!this.#isStuck(unsentBytes(this.socket) ?? 0, now, writeIdleTimeout)) return;
-        this.#wire?.lost('the client took nothing of the reply');
-        this.cut();
-      } else if (this.#body !== undefined && awaitsBytes(this.#body)) {
-        if (this.#isStuck(this.socket.bytesRead, now, bodyIdleTimeout)) this.#endServing(BODY_STALLED);
-      } else {
-        this.#since = -1;
-      }
-    }
+    if (this.#phase === 'reading') this.#sweepReading(now);
+    else if (this.#phase === 'serving') this.#sweepServing(now);
   }
 
   /** A head has its time from its first byte on, that of the first request from the connection's; between requests silence has. */
   #sweepReading(now: number): void {
-    if (this.#since < 0) this.#since = now;
-    const isHead = this.#held.length > 0 || this.connection.requests === 0;
+    const isHead = this.#head.hasBegun || this.connection.requests === 0;
     const { headerTimeout, idleTimeout } = this.#post.limits;
-    if (now - this.#since < (isHead ? headerTimeout : idleTimeout)) return;
-    if (isHead) this.refuse(HEAD_STALLED);
+    if (!this.#patience.isOver(now, isHead ? headerTimeout : idleTimeout)) return;
+    if (isHead) this.#refuse(HEAD_STALLED);
     else this.cut();
   }
 
-  #isStuck(mark: number, now: number, allowed: number): boolean {
-    if (this.#since < 0 || mark !== this.#mark) {
-      this.#since = now;
-      this.#mark = mark;
+  #sweepServing(now: number): void {
+    const { writeIdleTimeout, bodyIdleTimeout } = this.#post.limits;
+    if (this.socket.writableLength > 0) {
+      if (!this.#patience.isOverSince(unsentBytes(this.socket) ?? 0, now, writeIdleTimeout)) return;
+      this.#wire?.lost('the client took nothing of the reply');
+      this.cut();
+    } else if (this.#body !== undefined && awaitsBytes(this.#body)) {
+      if (this.#patience.isOverSince(this.socket.bytesRead, now, bodyIdleTimeout)) this.#endServing(BODY_STALLED);
+    } else {
+      this.#patience.renew();
     }
-    return now - this.#since >= allowed;
   }
 }
 
@@ -307,20 +291,10 @@ function awaitsBytes(body: Http1Body): boolean {
   return body.readableFlowing === true || body.listenerCount('readable') > 0;
 }
 
-/** RFC 9112 §2.2: blank lines before a request are no part of it. */
-function withoutBlankLines(bytes: Buffer): Buffer {
-  let at = 0;
-  while (bytes[at] === CR && bytes[at + 1] === LF) at += 2;
-  return at === 0 ? bytes : bytes.subarray(at);
-}
-
 const EMPTY = Buffer.alloc(0);
-const CR = 0x0d;
-const LF = 0x0a;
-const HEAD_END = Buffer.from('\r\n\r\n');
 
 /** Bytes a client may send ahead before it has to wait. */
-const MOST_HELD = 16 * 1024;
+const MOST_AHEAD = 16 * 1024;
 /** Milliseconds a client gets to read a last reply, or to send the rest of a body that nobody reads. */
 const LINGER = 2000;
 
@@ -336,9 +310,6 @@ const REFUSED = {
 const CLIENT_GONE = 'the client closed the connection before its reply was complete';
 const BODY_STALLED = new Problem('request-timeout', { detail: 'The request body stopped arriving.' });
 const HEAD_STALLED = new Problem('request-timeout', { detail: 'The request head did not arrive in time.' });
-const HEAD_TOO_LARGE = new Problem('headers-too-large', {
-  detail: 'The request head has more bytes than this listener takes.',
-});
 const CODING_TOO_LARGE = new Problem('body-too-large', {
   detail: 'A chunk extension or the trailer section is too large.',
 });

@@ -70,9 +70,10 @@ describe('an upgrade to WebSocket', () => {
   it('in a pipeline waits its turn', async () => {
     const text = await answerOf(`${GET}\r\n${UPGRADE}\r\nearly`, (exchange) => {
       if (exchange.wire.takeOver === undefined) reply(exchange, 200, [], 'first');
-      else exchange.wire.takeOver([]).on('data', function end(this: Duplex, bytes) {
-        this.end(bytes);
-      });
+      else
+        exchange.wire.takeOver([]).on('data', function end(this: Duplex, bytes) {
+          this.end(bytes);
+        });
     });
     assert.match(text, /^HTTP\/1\.1 200[\s\S]*firstHTTP\/1\.1 101[\s\S]*\r\n\r\nearly$/);
   });
