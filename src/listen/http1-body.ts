@@ -36,6 +36,12 @@ export class Http1Body extends Readable {
     return this.#decoder === undefined ? undefined : readTrailerFields(this.#decoder.trailers);
   }
 
+  /** Whether the road waits for bytes: a pause is its own doing, and not the client's fault. */
+  get isAwaited(): boolean {
+    if (this.readableLength > 0) return false;
+    return this.readableFlowing === true || this.listenerCount('readable') > 0;
+  }
+
   /** Takes what has come, and returns what came behind the end of the body; undefined where it has not ended. Throws MalformedMessage. */
   feed(bytes: Buffer): Buffer | undefined {
     const rest = this.#decoder === undefined ? this.#feedLength(bytes) : this.#decoder.feed(bytes);

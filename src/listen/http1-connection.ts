@@ -9,7 +9,7 @@ import { type BodySource, Http1Body } from './http1-body.ts';
 import { type Arrival, noTrailers, readHttp1Head } from './http1-head.ts';
 import { type HeadBytes, HeadReader } from './http1-head-reader.ts';
 import { type Http1Request, MALFORMED, NO_BODY, readHttp1Request } from './http1-request.ts';
-import { Http1Wire, type WireOwner } from './http1-wire.ts';
+import { Http1Wire, LAST_REPLY, type WireOwner } from './http1-wire.ts';
 import { asksForOtherProtocol, staysOpen, webSocketAsked } from './http1-wishes.ts';
 import { Patience } from './patience.ts';
 import type { Post } from './post.ts';
@@ -203,7 +203,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   #refuse(problem: Problem): void {
     this.#phase = 'serving';
     this.#ahead = EMPTY;
-    this.#wire = new Http1Wire(this, REFUSED);
+    this.#wire = new Http1Wire(this, LAST_REPLY);
     this.#post.handlers.refuse(this.#wire, problem, newRequestId());
   }
 
@@ -277,18 +277,12 @@ export class Http1Connection implements Session, WireOwner, BodySource {
       if (!this.#patience.isOverSince(unsentBytes(this.socket) ?? 0, now, writeIdleTimeout)) return;
       this.#wire?.lost('the client took nothing of the reply');
       this.cut();
-    } else if (this.#body !== undefined && awaitsBytes(this.#body)) {
+    } else if (this.#body?.isAwaited === true) {
       if (this.#patience.isOverSince(this.socket.bytesRead, now, bodyIdleTimeout)) this.#endServing(BODY_STALLED);
     } else {
       this.#patience.renew();
     }
   }
-}
-
-/** Whether the road waits for bytes of the body: a pause is its own doing, and not the client's fault. */
-function awaitsBytes(body: Http1Body): boolean {
-  if (body.readableLength > 0) return false;
-  return body.readableFlowing === true || body.listenerCount('readable') > 0;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -297,15 +291,6 @@ const EMPTY = Buffer.alloc(0);
 const MOST_AHEAD = 16 * 1024;
 /** Milliseconds a client gets to read a last reply, or to send the rest of a body that nobody reads. */
 const LINGER = 2000;
-
-const REFUSED = {
-  toHead: false,
-  httpVersion: '1.1',
-  persistent: false,
-  upgrade: undefined,
-  body: undefined,
-  bodyLength: undefined,
-} as const;
 
 const CLIENT_GONE = 'the client closed the connection before its reply was complete';
 const BODY_STALLED = new Problem('request-timeout', { detail: 'The request body stopped arriving.' });

@@ -30,6 +30,16 @@ export interface ReplyWay {
   readonly bodyLength: number | undefined;
 }
 
+/** The way of a reply to what could not be read as a request. */
+export const LAST_REPLY: ReplyWay = {
+  toHead: false,
+  httpVersion: '1.1',
+  persistent: false,
+  upgrade: undefined,
+  body: undefined,
+  bodyLength: undefined,
+};
+
 /** Writes a reply to an HTTP/1.1 connection (RFC 9112). Once the client or the reply is gone, calls are ignored. */
 export class Http1Wire implements Wire {
   exchange: Exchange | undefined = undefined;
