@@ -130,7 +130,7 @@ function transact(
 
 /** The fields of a response that are meant for the client (RFC 9110 §7.6.1). Framing is made anew, but a length still tells. */
 function endToEnd(headers: HeaderList): HeaderList {
-  const nominated = nominatedFields(headers.all('connection'));
+  const nominated = nominatedFields(headers.joined('connection') ?? '');
   const kept: string[] = [];
   const raw = headers.raw;
   for (let at = 0; at < raw.length; at += 2) {
