@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import { Problem } from '../errors/problem.ts';
 import { type Exchange, Reply } from '../exchange.ts';
-import { HeaderList } from '../lib/header-list.ts';
-import { isHopByHop, nominatedFields } from '../lib/http-fields.ts';
+import type { HeaderList } from '../lib/header-list.ts';
 import { type BodyPump, pumpBody } from './body-pump.ts';
 import { type ConnectionPool, NoConnection, UpstreamTimeout } from './connection-pool.ts';
 import { publicLocation } from './public-location.ts';
@@ -70,7 +69,7 @@ function transact(
       onHead(status: number, headers: HeaderList): void {
         exchange.upstreamHeadAfter = performance.now() - exchange.startedAt;
         body = new UpstreamReplyBody(connection);
-        const reply = new Reply(status, endToEnd(headers), body, 'upstream');
+        const reply = new Reply(status, headers, body, 'upstream');
         if (status === 201 || (status >= 300 && status < 400)) makeLocationPublic(reply, exchange, plan, pool);
         resolve(reply);
       },
@@ -85,7 +84,7 @@ function transact(
         settle();
         exchange.upstreamHeadAfter = performance.now() - exchange.startedAt;
         if (surplus.length > 0) socket.unshift(surplus);
-        const reply = new Reply(101, endToEnd(headers), undefined, 'upstream');
+        const reply = new Reply(101, headers, undefined, 'upstream');
         reply.upgraded = { socket };
         resolve(reply);
       },
@@ -126,19 +125,6 @@ function transact(
       onBroken: (error) => connection.destroy(error),
     });
   });
-}
-
-/** The fields of a response that are meant for the client (RFC 9110 §7.6.1). Framing is made anew, but a length still tells. */
-function endToEnd(headers: HeaderList): HeaderList {
-  const nominated = nominatedFields(headers.joined('connection') ?? '');
-  const kept: string[] = [];
-  const raw = headers.raw;
-  for (let at = 0; at < raw.length; at += 2) {
-    const name = raw[at] as string; // at < length
-    if (isHopByHop(name) || (nominated.length > 0 && nominated.includes(name.toLowerCase()))) continue;
-    kept.push(name, raw[at + 1] as string); // the list has pairs
-  }
-  return new HeaderList(kept);
 }
 
 function makeLocationPublic(reply: Reply, exchange: Exchange, plan: ForwardPlan, pool: ConnectionPool): void {
