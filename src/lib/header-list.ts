@@ -48,14 +48,15 @@ export class HeaderList {
 
   /** Replaces all fields of this name by one. */
   set(name: string, value: string): void {
-    const at = this.#find(name.toLowerCase(), 0);
+    const lower = lowerCaseName(name);
+    const at = this.#find(lower, 0);
     if (at < 0) {
       this.raw.push(name, value);
       return;
     }
     this.raw[at] = name;
     this.raw[at + 1] = value;
-    this.#removeFrom(name.toLowerCase(), at + 2);
+    this.#removeFrom(lower, at + 2);
   }
 
   remove(name: string): void {
