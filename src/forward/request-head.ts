@@ -3,11 +3,12 @@ import { GATEWAY_COOKIE_PREFIX } from '../identity/session-cookie.ts';
 import { withoutGatewayCookies } from '../identity/session-cookie-field.ts';
 import { forwardingFieldNames, hopByHopFieldNames, lowerCaseName, nominatedFields } from '../lib/http-fields.ts';
 import { traceparentFor } from '../observe/trace-context.ts';
+import type { TargetAddress } from './target-address.ts';
 
 /** What of a request is decided by the route rather than by the client. */
 export interface HeadPlan {
-  /** The Host field for this target, or undefined where the client's authority is kept. */
-  readonly host: string | undefined;
+  /** Whether the Host field keeps the authority the client asked for; otherwise it is the target's. */
+  readonly preserveHost: boolean;
   /** Replaces the first `length` characters of the path. */
   readonly rewrite: { readonly length: number; readonly prefix: string } | undefined;
   /** The gateway's own apps read its cookies; for everyone else they do not exist. */
@@ -18,8 +19,9 @@ export interface HeadPlan {
  * The head of the request an upstream gets, ready for the socket. The client's fields are passed on except those of its
  * connection and those the gateway makes itself; the listener has already dropped what no client may say.
  */
-export function requestHead(exchange: Exchange, plan: HeadPlan): string {
-  let head = `${exchange.method} ${upstreamTarget(exchange, plan)} HTTP/1.1\r\nHost: ${plan.host ?? exchange.authority}\r\n`;
+export function requestHead(exchange: Exchange, plan: HeadPlan, target: Pick<TargetAddress, 'authority'>): string {
+  const host = plan.preserveHost ? exchange.authority : target.authority;
+  let head = `${exchange.method} ${upstreamTarget(exchange, plan)} HTTP/1.1\r\nHost: ${host}\r\n`;
 
   const { set, remove } = exchange.upstreamHeaders;
   const nominated = nominatedFields(exchange.headers.joined('connection') ?? '');

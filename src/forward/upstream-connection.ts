@@ -165,12 +165,12 @@ export class UpstreamConnection implements ResponseEvents {
     this.phase = phase;
     this.#transaction = undefined;
     this.#ready = undefined;
-    this.progressAt = performance.now();
   }
 
   #onConnect(): void {
     const waiting = this.#ready;
     if (this.phase !== 'connecting') return;
+    this.progressAt = performance.now();
     this.#release('idle');
     waiting?.resolve();
   }
