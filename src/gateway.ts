@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { Problem } from './errors/problem.ts';
 import { type Exchange, Reply, type RouteFacts } from './exchange.ts';
 import { type ForwardPlan, forward } from './forward/forward.ts';
@@ -52,8 +53,12 @@ export async function serve(gateway: Gateway, exchange: Exchange): Promise<void>
       answer = route.forward === undefined ? new Problem('no-route') : await forward(exchange, route.forward);
 
     reply = answer instanceof Problem ? problemReply(exchange, answer) : answer;
-    await runReplyHooks(route, exchange, reply);
-    await deliver(exchange, reply);
+    for (const hook of route.replyHooks) {
+      const edited = hook(exchange, reply);
+      if (edited instanceof Promise) await edited;
+    }
+    const delivered = deliver(exchange, reply);
+    if (delivered instanceof Promise) await delivered;
   } catch (fault) {
     reply = failSafe(exchange, fault);
   } finally {
@@ -75,19 +80,13 @@ function match(gateway: Gateway, exchange: Exchange): { route: Route; refusal: P
   return { route: found.value, refusal: undefined };
 }
 
-async function runReplyHooks(route: Route, exchange: Exchange, reply: Reply): Promise<void> {
-  for (const hook of route.replyHooks) {
-    const outcome = hook(exchange, reply);
-    if (outcome instanceof Promise) await outcome;
-  }
+/** Resolves when the reply is complete or cut; answers without a promise where it already is. */
+function deliver(exchange: Exchange, reply: Reply): Promise<void> | void {
+  const upstream = reply.upgraded?.socket;
+  return upstream === undefined ? respond(exchange, reply) : join(exchange, reply, upstream);
 }
 
-async function deliver(exchange: Exchange, reply: Reply): Promise<void> {
-  const upstream = reply.upgraded?.socket;
-  if (upstream === undefined) {
-    await respond(exchange, reply);
-    return;
-  }
+async function join(exchange: Exchange, reply: Reply, upstream: Duplex): Promise<void> {
   if (exchange.wire.takeOver === undefined || exchange.aborted) {
     upstream.destroy();
     exchange.wire.abort();

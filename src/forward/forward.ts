@@ -1,23 +1,13 @@
-import type { Socket } from 'node:net';
 import { Problem } from '../errors/problem.ts';
-import { type Exchange, Reply } from '../exchange.ts';
-import { HeaderList } from '../lib/header-list.ts';
-import { isHopByHop, nominatedFields } from '../lib/http-fields.ts';
-import { type BodyPump, pumpBody } from './body-pump.ts';
-import { type ConnectionPool, NoConnection, UpstreamTimeout } from './connection-pool.ts';
-import { publicLocation } from './public-location.ts';
-import { type HeadPlan, requestHead } from './request-head.ts';
-import { BadResponse } from './response-head.ts';
+import type { Exchange, Reply } from '../exchange.ts';
+import { problemFor } from './problem-for.ts';
+import type { HeadPlan } from './request-head.ts';
+import { transact } from './transact.ts';
 import type { Upstream } from './upstream.ts';
-import type { Transaction, UpstreamConnection } from './upstream-connection.ts';
-import { UpstreamReplyBody } from './upstream-reply.ts';
 
 /** Where a route's requests go, compiled. */
-export interface ForwardPlan {
+export interface ForwardPlan extends HeadPlan {
   readonly upstream: Upstream;
-  readonly preserveHost: boolean;
-  readonly rewrite: HeadPlan['rewrite'];
-  readonly seesGatewayCookies: boolean;
 }
 
 /**
@@ -45,131 +35,11 @@ export async function forward(exchange: Exchange, plan: ForwardPlan): Promise<Re
       else connection.destroy(new Error('the client went away')); // a connection made for an upgrade is never shared
       return new Problem('bad-request', { internal: 'the client went away before its request was sent' });
     }
-    const answer = await transact(exchange, plan, pool, connection);
+    const answer = await transact(exchange, plan, pool.address, connection);
     if (answer === 'stale') {
       if (idle !== undefined) continue;
       return new Problem('bad-gateway', { internal: 'the upstream closed a new connection without a response' });
     }
     return answer;
   }
-}
-
-/** One request on one connection. `stale`: the connection had gone before the request could be seen, so it may be sent again. */
-function transact(
-  exchange: Exchange,
-  plan: ForwardPlan,
-  pool: ConnectionPool,
-  connection: UpstreamConnection,
-): Promise<Reply | Problem | 'stale'> {
-  return new Promise((resolve) => {
-    let body: UpstreamReplyBody | undefined;
-    let pump: BodyPump | undefined;
-    const reused = connection.served > 0;
-
-    const transaction: Transaction = {
-      onHead(status: number, headers: HeaderList): void {
-        exchange.upstreamHeadAfter = performance.now() - exchange.startedAt;
-        body = new UpstreamReplyBody(connection);
-        const reply = new Reply(status, endToEnd(headers), body, 'upstream');
-        if (status === 201 || (status >= 300 && status < 400)) makeLocationPublic(reply, exchange, plan, pool);
-        resolve(reply);
-      },
-      onData(chunk: Buffer): void {
-        body?.push(chunk);
-      },
-      onEnd(trailers: readonly string[] | undefined): void {
-        settle();
-        body?.end(trailers);
-      },
-      onSwitched(headers: HeaderList, socket: Socket, surplus: Buffer): void {
-        settle();
-        exchange.upstreamHeadAfter = performance.now() - exchange.startedAt;
-        if (surplus.length > 0) socket.unshift(surplus);
-        const reply = new Reply(101, endToEnd(headers), undefined, 'upstream');
-        reply.upgraded = { socket };
-        resolve(reply);
-      },
-      onFailure(error: Error, untouched: boolean): void {
-        settle();
-        if (body !== undefined) {
-          exchange.internalDetail = `upstream: ${error.message}`;
-          body.fail(error);
-        } else {
-          resolve(untouched && reused && isSafeToRepeat(exchange) && !exchange.aborted ? 'stale' : problemFor(error));
-        }
-      },
-      onDrain(): void {
-        pump?.drained();
-      },
-    };
-
-    function settle(): void {
-      exchange.onAbort = undefined;
-      pump?.stop();
-    }
-
-    exchange.onAbort = () => connection.destroy(new Error('the client went away'));
-    const host = plan.preserveHost ? undefined : pool.address.authority;
-    connection.begin(
-      transaction,
-      requestHead(exchange, { host, rewrite: plan.rewrite, seesGatewayCookies: plan.seesGatewayCookies }),
-      {
-        toHead: exchange.method === 'HEAD',
-        upgrade: exchange.upgrade !== undefined,
-      },
-    );
-    pump = pumpBody(exchange, connection, {
-      onTooLarge() {
-        resolve(new Problem('body-too-large'));
-        connection.destroy(new Error('the request body is larger than the route allows'));
-      },
-      onBroken: (error) => connection.destroy(error),
-    });
-  });
-}
-
-/** The fields of a response that are meant for the client (RFC 9110 §7.6.1). Framing is made anew, but a length still tells. */
-function endToEnd(headers: HeaderList): HeaderList {
-  const nominated = nominatedFields(headers.all('connection'));
-  const kept: string[] = [];
-  const raw = headers.raw;
-  for (let at = 0; at < raw.length; at += 2) {
-    const name = raw[at] as string; // at < length
-    if (isHopByHop(name) || (nominated.length > 0 && nominated.includes(name.toLowerCase()))) continue;
-    kept.push(name, raw[at + 1] as string); // the list has pairs
-  }
-  return new HeaderList(kept);
-}
-
-function makeLocationPublic(reply: Reply, exchange: Exchange, plan: ForwardPlan, pool: ConnectionPool): void {
-  const location = reply.headers.get('location');
-  if (location === undefined) return;
-  reply.headers.set(
-    'Location',
-    publicLocation(location, { clientPath: exchange.target.path, rewrite: plan.rewrite, origin: pool.address.label }),
-  );
-}
-
-function isSafeToRepeat(exchange: Exchange): boolean {
-  return (
-    exchange.body === undefined &&
-    (exchange.method === 'GET' || exchange.method === 'HEAD' || exchange.method === 'OPTIONS')
-  );
-}
-
-function problemFor(error: unknown): Problem {
-  const internal = error instanceof Error ? error.message : String(error);
-  if (error instanceof UpstreamTimeout) return new Problem('upstream-timeout', { internal });
-  if (error instanceof NoConnection) {
-    if (error.cause instanceof UpstreamTimeout) return new Problem('upstream-timeout', { internal });
-    // A certificate that does not verify is not a service that is down: no retry will help.
-    return new Problem(isCertificateFault(error.cause) ? 'bad-gateway' : 'upstream-unavailable', { internal });
-  }
-  if (error instanceof BadResponse) return new Problem('bad-gateway', { internal: `malformed response: ${internal}` });
-  return new Problem('bad-gateway', { internal });
-}
-
-function isCertificateFault(cause: unknown): boolean {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return /CERT|SELF_SIGNED|ALTNAME|VERIFY|ISSUER|^ERR_SSL/.test(code);
 }

@@ -1,13 +1,14 @@
 import type { Exchange } from '../exchange.ts';
 import { GATEWAY_COOKIE_PREFIX } from '../identity/session-cookie.ts';
 import { withoutGatewayCookies } from '../identity/session-cookie-field.ts';
-import { fieldSet, forwardingFieldNames, isHopByHop, nominatedFields } from '../lib/http-fields.ts';
+import { forwardingFieldNames, hopByHopFieldNames, lowerCaseName, nominatedFields } from '../lib/http-fields.ts';
 import { traceparentFor } from '../observe/trace-context.ts';
+import type { TargetAddress } from './target-address.ts';
 
 /** What of a request is decided by the route rather than by the client. */
 export interface HeadPlan {
-  /** The Host field for this target, or undefined where the client's authority is kept. */
-  readonly host: string | undefined;
+  /** Whether the Host field keeps the authority the client asked for; otherwise it is the target's. */
+  readonly preserveHost: boolean;
   /** Replaces the first `length` characters of the path. */
   readonly rewrite: { readonly length: number; readonly prefix: string } | undefined;
   /** The gateway's own apps read its cookies; for everyone else they do not exist. */
@@ -18,20 +19,19 @@ export interface HeadPlan {
  * The head of the request an upstream gets, ready for the socket. The client's fields are passed on except those of its
  * connection and those the gateway makes itself; the listener has already dropped what no client may say.
  */
-export function requestHead(exchange: Exchange, plan: HeadPlan): string {
-  let head = `${exchange.method} ${upstreamTarget(exchange, plan)} HTTP/1.1\r\nHost: ${plan.host ?? exchange.authority}\r\n`;
+export function requestHead(exchange: Exchange, plan: HeadPlan, target: Pick<TargetAddress, 'authority'>): string {
+  const host = plan.preserveHost ? exchange.authority : target.authority;
+  let head = `${exchange.method} ${upstreamTarget(exchange, plan)} HTTP/1.1\r\nHost: ${host}\r\n`;
 
   const { set, remove } = exchange.upstreamHeaders;
-  const nominated = nominatedFields(exchange.headers.all('connection'));
+  const nominated = nominatedFields(exchange.headers.joined('connection') ?? '');
   const raw = exchange.headers.raw;
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at] as string; // at < length
-    if (isHopByHop(name) || isMadeHere(name)) continue;
-    if (nominated.length > 0 && nominated.includes(name.toLowerCase())) continue;
-    if (remove.length > 0 && remove.includes(name.toLowerCase())) continue;
-    if (set.raw.length > 0 && set.has(name.toLowerCase())) continue;
+    const lower = lowerCaseName(name);
+    if (ENDS_HERE.has(lower) || nominated.includes(lower) || remove.includes(lower) || set.has(lower)) continue;
     const value = raw[at + 1] as string; // the list has pairs
-    head += plan.seesGatewayCookies || !holdsGatewayCookie(name, value) ? `${name}: ${value}\r\n` : cookieField(value);
+    head += plan.seesGatewayCookies || !holdsGatewayCookie(lower, value) ? `${name}: ${value}\r\n` : cookieField(value);
   }
 
   head += forwardingFields(exchange);
@@ -40,8 +40,8 @@ export function requestHead(exchange: Exchange, plan: HeadPlan): string {
 }
 
 /** An upstream that saw the cookie of a session could use it everywhere that session opens. */
-function holdsGatewayCookie(name: string, value: string): boolean {
-  return name.length === 6 && value.includes(GATEWAY_COOKIE_PREFIX) && name.toLowerCase() === 'cookie';
+function holdsGatewayCookie(lowerName: string, value: string): boolean {
+  return lowerName === 'cookie' && value.includes(GATEWAY_COOKIE_PREFIX);
 }
 
 function cookieField(value: string): string {
@@ -49,8 +49,14 @@ function cookieField(value: string): string {
   return rest === '' ? '' : `Cookie: ${rest}\r\n`;
 }
 
-/** Fields a client sends that end here; the gateway writes its own. Via is extended rather than replaced. */
-const isMadeHere = fieldSet(['host', 'content-length', 'expect', ...forwardingFieldNames]);
+/** Fields a client sends that end here: those of its connection, and those the gateway writes itself. Via is extended rather than replaced. */
+const ENDS_HERE: ReadonlySet<string> = new Set([
+  ...hopByHopFieldNames,
+  ...forwardingFieldNames,
+  'host',
+  'content-length',
+  'expect',
+]);
 
 function upstreamTarget(exchange: Exchange, plan: HeadPlan): string {
   const { path } = exchange.target;

@@ -18,9 +18,9 @@ const GET: ExpectedResponse = { toHead: false, upgrade: false };
 function parse(pieces: readonly (string | Buffer)[], expected = GET, eof = false): Heard {
   const heard: Heard = { status: 0, headers: [], body: '', ended: 'open', trailers: undefined, switched: undefined };
   const parser = new ResponseParser({
-    onHead(status, headers) {
+    onHead(status, fields) {
       heard.status = status;
-      heard.headers = headers.raw;
+      heard.headers = fields.endToEnd.raw;
     },
     onData(chunk) {
       heard.body += chunk.toString('latin1');
@@ -84,6 +84,15 @@ describe('framing of responses (RFC 9112 §6.3)', () => {
     );
   });
 
+  it('keeps the fields of the connection to itself, those that Connection nominates too (RFC 9110 §7.6.1)', () => {
+    const heard = parse([
+      'HTTP/1.1 200 OK\r\nX-a: 1\r\nconnection: X-A\r\nKEEP-ALIVE: timeout=5\r\nConnection: keep-alive, x-B\r\n' +
+        'Upgrade: h2c\r\nx-B: 2\r\nX-C: 3\r\nContent-Length: 0\r\n\r\n',
+    ]);
+    assert.deepEqual(heard.headers, ['X-C', '3', 'Content-Length', '0']);
+    assert.equal(heard.ended, 'reusable');
+  });
+
   it('hands over the connection after a 101 that was asked for', () => {
     const heard = parse(['HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x00'], {
       toHead: false,
@@ -94,6 +103,14 @@ describe('framing of responses (RFC 9112 §6.3)', () => {
 
   for (const [what, response] of [
     ['Connection: close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na'],
+    [
+      'a second Connection field that says close',
+      'HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nconnection: Close\r\nContent-Length: 1\r\n\r\na',
+    ],
+    [
+      'HTTP/1.0 that says both',
+      'HTTP/1.0 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na',
+    ],
     ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na'],
     ['surplus bytes after a length', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\n'],
     ['surplus bytes after chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX'],
@@ -111,6 +128,10 @@ describe('responses that are refused', () => {
       'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n',
     ],
     ['two Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n'],
+    ['two Content-Length in two spellings', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\ncontent-length: \r\n\r\n'],
+    ['two Transfer-Encoding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding:\r\n\r\n'],
+    ['an empty Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n'],
+    ['an empty Transfer-Encoding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: \r\n\r\n'],
     ['a signed Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\n'],
     ['a list as Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\n\r\n'],
     ['an unknown transfer coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n'],
@@ -120,6 +141,10 @@ describe('responses that are refused', () => {
     ['lines that end in LF alone, and so never in CR LF CR LF', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nok'],
     ['a bare CR in a value', 'HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n'],
     ['a folded line', 'HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n'],
+    ['a folded first line', 'HTTP/1.1 200 OK\r\n\tX: a\r\n\r\n'],
+    ['an empty line before the head', '\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
+    ['a DEL in a trailer', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\x7fb\r\n\r\n'],
+    ['a bare LF in a trailer', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\nY: b\r\n\r\n'],
     ['a NUL', 'HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n'],
     ['a space before the colon', 'HTTP/1.1 200 OK\r\nX : a\r\n\r\n'],
     ['a line without a colon', 'HTTP/1.1 200 OK\r\nX\r\n\r\n'],

@@ -1,11 +1,13 @@
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { HeaderList } from '../lib/header-list.ts';
+import type { ResponseFields } from './response-head.ts';
 import { type ExpectedResponse, type ResponseEvents, ResponseParser } from './response-parser.ts';
 import type { TargetAddress } from './target-address.ts';
 
 /** What a connection tells the transaction that holds it. After `onEnd`, `onSwitched` or `onFailure` it says no more. */
 export interface Transaction {
+  /** `headers` are those meant for the client, here and in `onSwitched`. */
   onHead(status: number, headers: HeaderList): void;
   onData(chunk: Buffer): void;
   onEnd(trailers: readonly string[] | undefined): void;
@@ -124,12 +126,11 @@ export class UpstreamConnection implements ResponseEvents {
     transaction?.onFailure(error, this.#untouched);
   }
 
-  onHead(status: number, headers: HeaderList): void {
+  onHead(status: number, { endToEnd, keepAlive, contentType }: ResponseFields): void {
     this.phase = 'body';
-    const keepAlive = headers.get('keep-alive');
     if (keepAlive !== undefined) this.idleFor = promisedIdle(keepAlive);
-    this.patient = headers.get('content-type')?.startsWith('text/event-stream') === true;
-    this.#transaction?.onHead(status, headers);
+    this.patient = contentType?.startsWith('text/event-stream') === true;
+    this.#transaction?.onHead(status, endToEnd);
   }
 
   onData(chunk: Buffer): void {
@@ -164,12 +165,12 @@ export class UpstreamConnection implements ResponseEvents {
     this.phase = phase;
     this.#transaction = undefined;
     this.#ready = undefined;
-    this.progressAt = performance.now();
   }
 
   #onConnect(): void {
     const waiting = this.#ready;
     if (this.phase !== 'connecting') return;
+    this.progressAt = performance.now();
     this.#release('idle');
     waiting?.resolve();
   }

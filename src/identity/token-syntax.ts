@@ -36,6 +36,9 @@ export function isTokenText(text: string): boolean {
   return text.length <= LONGEST_TOKEN && TOKEN68.test(text);
 }
 
+/** In bytes. Longer texts are not looked at, let alone hashed. */
+export const LONGEST_TOKEN = 16_384;
+
 /**
  * Reads the header of a JWS in compact form, and the issuer it claims. `jku`, `x5u`, `x5c` and `jwk` are not looked at: a token
  * does not say which key proves it (attack 36). A JWE is not opened, whatever its `p2c` or `zip` (attack 38).
@@ -80,7 +83,6 @@ function isTextOrNone(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
 }
 
-const LONGEST_TOKEN = 16_384;
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 const JWS = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*$/;
 const JWE = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/;

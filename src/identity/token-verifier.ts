@@ -5,7 +5,7 @@ import { type KeyRing, keyRing } from './key-ring.ts';
 import type { IdentityServices, IssuerKeySet, Issuers } from './services.ts';
 import { readClaims, type TokenClaims } from './token-claims.ts';
 import { isSignedBy } from './token-signature.ts';
-import { jsonObject, type TokenFault, type UnverifiedToken } from './token-syntax.ts';
+import { jsonObject, LONGEST_TOKEN, type TokenFault, type UnverifiedToken } from './token-syntax.ts';
 
 /** A token whose signature was proved with a key of its issuer. */
 export interface VerifiedToken extends TokenClaims {
@@ -46,8 +46,12 @@ export class TokenVerifier {
     this.#verified = new LRUCache({ max: MOST_TOKENS, maxSize: maxBytes, maxEntrySize: maxBytes });
   }
 
-  /** A token that was proved before, under the keys its issuer has now; no promise and no signature check. `now` in seconds. */
+  /**
+   * A token that was proved before, under the keys its issuer has now; no promise and no signature check. `now` in seconds.
+   * The text may be anything: what has the hash of a token is that token, so its syntax need not be looked at again.
+   */
   remembered(text: string, now: number): VerifiedToken | undefined {
+    if (text.length > LONGEST_TOKEN) return undefined;
     const key = keyOf(text);
     const token = this.#verified.get(key);
     if (token === undefined) return undefined;

@@ -10,6 +10,9 @@ describe('HeaderList', () => {
     const list = new HeaderList(['X-One', '1', 'x-ONE', '2', 'Two', '']);
     assert.equal(list.get('x-one'), '1');
     assert.deepEqual(list.all('x-one'), ['1', '2']);
+    assert.equal(list.joined('x-one'), '1, 2');
+    assert.equal(list.joined('two'), '');
+    assert.deepEqual([list.all('three'), list.joined('three')], [[], undefined]);
     assert.equal(list.get('two'), '');
     assert.equal(list.has('two'), true);
     assert.equal(list.has('three'), false);

@@ -1,3 +1,5 @@
+import { lowerCaseName } from './http-fields.ts';
+
 /**
  * A flat list of header names and values, in the order and case they came in: `[name, value, name, value, …]`,
  * the form Node and undici speak. Look-ups scan it: for the few dozen fields of a real message that is
@@ -22,10 +24,22 @@ export class HeaderList {
   }
 
   /** All values of a field in their order. */
-  all(name: string): string[] {
+  all(name: string): readonly string[] {
+    let at = this.#find(name, 0);
+    if (at < 0) return NONE;
     const values: string[] = [];
-    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) values.push(this.raw[at + 1] ?? '');
+    for (; at >= 0; at = this.#find(name, at + 2)) values.push(this.raw[at + 1] ?? '');
     return values;
+  }
+
+  /** All values of a field as one list (RFC 9110 §5.3), or undefined. */
+  joined(name: string): string | undefined {
+    const at = this.#find(name, 0);
+    if (at < 0) return undefined;
+    let list = this.raw[at + 1] ?? '';
+    for (let next = this.#find(name, at + 2); next >= 0; next = this.#find(name, next + 2))
+      list += `, ${this.raw[next + 1]}`;
+    return list;
   }
 
   append(name: string, value: string): void {
@@ -34,14 +48,15 @@ export class HeaderList {
 
   /** Replaces all fields of this name by one. */
   set(name: string, value: string): void {
-    const at = this.#find(name.toLowerCase(), 0);
+    const lower = lowerCaseName(name);
+    const at = this.#find(lower, 0);
     if (at < 0) {
       this.raw.push(name, value);
       return;
     }
     this.raw[at] = name;
     this.raw[at + 1] = value;
-    this.#removeFrom(name.toLowerCase(), at + 2);
+    this.#removeFrom(lower, at + 2);
   }
 
   remove(name: string): void {
@@ -52,7 +67,7 @@ export class HeaderList {
     const raw = this.raw;
     for (let at = from; at < raw.length; at += 2) {
       const candidate = raw[at] as string; // at < length
-      if (candidate.length === name.length && (candidate === name || candidate.toLowerCase() === name)) return at;
+      if (candidate.length === name.length && (candidate === name || lowerCaseName(candidate) === name)) return at;
     }
     return -1;
   }
@@ -61,3 +76,5 @@ export class HeaderList {
     for (let at = this.#find(name, from); at >= 0; at = this.#find(name, at)) this.raw.splice(at, 2);
   }
 }
+
+const NONE: readonly string[] = Object.freeze([]);

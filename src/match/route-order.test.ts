@@ -55,7 +55,7 @@ it('tries each route once at most, though every segment may be literal or parame
   );
   let asked = 0;
   class Counting extends HeaderList {
-    override all(name: string): string[] {
+    override all(name: string): readonly string[] {
       asked += 1;
       return super.all(name);
     }

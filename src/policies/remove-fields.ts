@@ -7,9 +7,11 @@ export function removeFields(headers: HeaderList, isUnwanted: (name: string) => 
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at] as string; // at < length
     if (isUnwanted(name)) continue;
-    raw[kept] = name;
-    raw[kept + 1] = raw[at + 1] as string; // the list has pairs
+    if (kept < at) {
+      raw[kept] = name;
+      raw[kept + 1] = raw[at + 1] as string; // the list has pairs
+    }
     kept += 2;
   }
-  raw.length = kept;
+  if (kept < raw.length) raw.length = kept;
 }

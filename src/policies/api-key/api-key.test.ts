@@ -364,7 +364,8 @@ function asking(query: string): Exchange {
 }
 
 function upstreamHead(exchange: Exchange): string {
-  return requestHead(exchange, { host: undefined, rewrite: undefined, seesGatewayCookies: false });
+  const plan = { preserveHost: true, rewrite: undefined, seesGatewayCookies: false };
+  return requestHead(exchange, plan, { authority: 'upstream.example' });
 }
 
 function principalOf(outcome: AuthenticationOutcome | Promise<AuthenticationOutcome>): Principal {

@@ -74,6 +74,10 @@ const CORS_PREFIX = 'access-control-';
 /** Adds a field name to Vary once; `*` already says that everything counts (RFC 9110 §12.5.5). */
 function addVary(reply: HeaderList, name: string): void {
   const values = reply.all('vary');
+  if (values.length === 0) {
+    reply.append('Vary', name);
+    return;
+  }
   const named = values.flatMap((value) => value.split(',')).map((part) => part.trim().toLowerCase());
   if (named.includes('*') || named.includes(name.toLowerCase())) return;
   reply.set('Vary', [...values.filter((value) => value.trim() !== ''), name].join(', '));

@@ -1,5 +1,5 @@
 import type { HeaderList } from '../../lib/header-list.ts';
-import { fieldSet } from '../../lib/http-fields.ts';
+import { fieldSet, lowerCaseName } from '../../lib/http-fields.ts';
 import { removeFields } from '../remove-fields.ts';
 import type { ErrorMaskingConfig } from './config.ts';
 
@@ -41,12 +41,10 @@ const LONGEST_FACT = 100;
 
 /** Names, and beginnings of names where an entry ends in `*`. */
 function fieldPatterns(patterns: readonly string[]): (name: string) => boolean {
-  const isNamed = fieldSet(patterns.filter((pattern) => !pattern.endsWith('*')));
+  const names = new Set(patterns.filter((pattern) => !pattern.endsWith('*')));
   const beginnings = patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1));
   return function isMatched(name) {
-    if (isNamed(name)) return true;
-    if (beginnings.length === 0) return false;
-    const lower = name.toLowerCase();
-    return beginnings.some((beginning) => lower.startsWith(beginning));
+    const lower = lowerCaseName(name);
+    return names.has(lower) || beginnings.some((beginning) => lower.startsWith(beginning));
   };
 }

@@ -1,5 +1,6 @@
 import type { ClientCertificate } from '../../exchange.ts';
 import type { ProofFault } from '../../identity/dpop-proof.ts';
+import { schemeOf } from '../../identity/token-challenge.ts';
 import type { TokenFault } from '../../identity/token-syntax.ts';
 
 /** A token as the Authorization field carries it (RFC 6750 §2.1, RFC 9449 §7.1). */
@@ -19,10 +20,11 @@ export type Refusal =
 
 /** Reads the Authorization field; undefined where it has another scheme, which is another method's business. */
 export function readCredential(authorization: string | undefined): TokenCredential | undefined {
-  if (authorization === undefined) return undefined;
-  const parts = CREDENTIAL.exec(authorization);
-  if (parts === null) return undefined;
-  return { scheme: parts[1]?.toLowerCase() === 'dpop' ? 'dpop' : 'bearer', token: parts[2] ?? '' };
+  const scheme = schemeOf(authorization);
+  if (authorization === undefined || (scheme !== 'bearer' && scheme !== 'dpop')) return undefined;
+  let begin = scheme.length;
+  while (authorization.charCodeAt(begin) === BLANK) begin += 1;
+  return { scheme, token: authorization.slice(begin) };
 }
 
 /** The thumbprint a token is bound by (RFC 8705 §3.1): SHA-256 of the certificate's DER form, base64url. */
@@ -63,4 +65,4 @@ const PROOF_REFUSALS: ReadonlySet<Refusal> = new Set<Refusal>([
   'proof-replayed',
 ]);
 
-const CREDENTIAL = /^(bearer|dpop) +(.*)$/i;
+const BLANK = 0x20;

@@ -28,7 +28,6 @@ export const oauthMethod = defineMethod({
       const credential = readCredential(exchange.headers.get('authorization'));
       if (credential === undefined) return undefined;
       const { token } = credential;
-      if (!isTokenText(token)) return refuse(exchange, credential, 'malformed');
       const now = Date.now() / 1000;
       const known = verifier.remembered(token, now);
       if (known !== undefined) {
@@ -36,6 +35,7 @@ export const oauthMethod = defineMethod({
         const fault = refuseVerified(known, rules, verifier, now);
         return fault === undefined ? admit(exchange, credential, known, now) : refuse(exchange, credential, fault);
       }
+      if (!isTokenText(token)) return refuse(exchange, credential, 'malformed');
       const read = readToken(token);
       if (read === 'opaque' && config.opaque === 'introspect') return introspect(exchange, credential);
       if (read === 'opaque') return undefined;
