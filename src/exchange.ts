@@ -75,7 +75,7 @@ export interface TraceContext {
 export interface Wire {
   /** `headers` is a flat name-value list; framing headers other than Content-Length are the wire's own business. */
   head(status: number, headers: readonly string[]): void;
-  /** False asks the caller to wait for `onDrain`. */
+  /** False asks the caller to wait for `onDrain`. No bytes send the head, which otherwise leaves with the first of the body. */
   write(chunk: Uint8Array): boolean;
   end(last: Uint8Array | string | undefined, trailers: readonly string[] | undefined): void;
   /** Cuts the reply so that the client can see it is incomplete. */

@@ -82,6 +82,15 @@ describe('streaming', { timeout: 120_000 }, () => {
     await until('the upstream to be told', async () => (await stage.activeConnections()) === 0);
   });
 
+  it('the head of a stream that is silent arrives at once', async () => {
+    const call = openCall({ port, path: '/silent' });
+    call.end();
+    const reply = await replyTo(call);
+    assert.equal(reply.headers['content-type'], 'text/event-stream');
+    reply.destroy();
+    await until('the upstream to be told', async () => (await stage.activeConnections()) === 0);
+  });
+
   it('trailers go both ways', async () => {
     const headers = { 'Transfer-Encoding': 'chunked', Trailer: 'X-Checksum' };
     const call = openCall({ port, path: '/trailers', method: 'POST', headers: { ...headers, TE: 'trailers' } });

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import { checkReplyFields, declaredLength, withoutHopByHop } from './reply-fields.ts';
+import { lowerCaseName } from '../lib/http-fields.ts';
+import { readReplyFields } from './reply-fields.ts';
 
 /** A reply’s head as it stands on the wire, up to the fields that are about the connection. */
 export interface ReplyHead {
@@ -11,19 +12,21 @@ export interface ReplyHead {
 
 /** Writes the status line and the end-to-end fields of a reply, and Date where it has none. Throws where a field is invalid. */
 export function replyHead(status: number, headers: readonly string[]): ReplyHead {
-  const fields = withoutHopByHop(headers);
-  checkReplyFields(fields);
-  const length = declaredLength(fields);
-  let text = statusLine(status);
-  let dated = false;
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at] as string; // at < length
-    if (name.length === 4 && name.toLowerCase() === 'date') dated = true;
-    // RFC 9110 §8.6: no Content-Length in a 204.
-    if (status === 204 && length >= 0 && name.toLowerCase() === 'content-length') continue;
-    text += `${name}: ${fields[at + 1]}\r\n`;
-  }
-  return { text: dated ? text : text + dateLine(), length };
+  const { endToEnd, length, hasDate } = readReplyFields(headers);
+  // RFC 9110 §8.6: no Content-Length in a 204.
+  const fields = status === 204 && length >= 0 ? withoutLength(endToEnd) : endToEnd;
+  return { text: `${statusLine(status)}${fieldLines(fields)}${hasDate ? '' : dateLine()}`, length };
+}
+
+/** Fields that have been read, as lines with their CRLF. */
+export function fieldLines(fields: readonly string[]): string {
+  let lines = '';
+  for (let at = 0; at < fields.length; at += 2) lines += `${fields[at]}: ${fields[at + 1]}\r\n`;
+  return lines;
+}
+
+function withoutLength(fields: readonly string[]): readonly string[] {
+  return fields.filter((_, at) => lowerCaseName(fields[at & ~1] ?? '') !== 'content-length');
 }
 
 /** With its CRLF. */

@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { Exchange, Wire } from '../exchange.ts';
 import type { HttpSocket } from './connection.ts';
 import type { Http1Body } from './http1-body.ts';
-import { replyHead, statusLine } from './http1-reply-head.ts';
-import { checkReplyFields, replyTrailers, withoutHopByHop } from './reply-fields.ts';
+import { fieldLines, replyHead, statusLine } from './http1-reply-head.ts';
+import { readReplyFields, replyTrailers } from './reply-fields.ts';
 
 /** What a reply asks of its connection. */
 export interface WireOwner {
@@ -195,10 +195,7 @@ export class Http1Wire implements Wire {
   }
 
   #switch(headers: readonly string[]): Duplex {
-    const fields = withoutHopByHop(headers);
-    checkReplyFields(fields);
-    let head = statusLine(101);
-    for (let at = 0; at < fields.length; at += 2) head += `${fields[at]}: ${fields[at + 1]}\r\n`;
+    const head = `${statusLine(101)}${fieldLines(readReplyFields(headers).endToEnd)}`;
     this.#state = GONE;
     this.#owner.socket.write(`${head}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 'latin1');
     return this.#owner.leaveHttp();
@@ -207,10 +204,7 @@ export class Http1Wire implements Wire {
 
 /** The end of a chunked body; trailers that may not be sent are left out. */
 function lastChunk(trailers: readonly string[] | undefined): string {
-  const fields = replyTrailers(trailers);
-  let text = '0\r\n';
-  for (let at = 0; fields !== undefined && at < fields.length; at += 2) text += `${fields[at]}: ${fields[at + 1]}\r\n`;
-  return `${text}\r\n`;
+  return `0\r\n${fieldLines(replyTrailers(trailers) ?? [])}\r\n`;
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Exchange, Wire } from '../exchange.ts';
-import { checkReplyFields, declaredLength, replyTrailers, withoutHopByHop } from './reply-fields.ts';
+import { lowerCaseName } from '../lib/http-fields.ts';
+import { readReplyFields, replyTrailers } from './reply-fields.ts';
 
 /** Writes a reply to an HTTP/2 stream. Once the client or the reply is gone, calls are ignored. */
 export class Http2Wire implements Wire {
@@ -35,14 +36,12 @@ export class Http2Wire implements Wire {
   head(status: number, headers: readonly string[]): void {
     if (this.#isGone()) return;
     if (this.#state !== FRESH) throw new Error('the head of the reply is already written');
-    const fields = withoutHopByHop(headers);
     // Node puts a list together with NUL between its parts: a value with one would make fields of its own (attack 23).
-    checkReplyFields(fields);
-    const length = declaredLength(fields);
+    const { endToEnd: fields, length } = readReplyFields(headers);
     this.#bodiless = this.#toHead || status === 204 || status === 205 || status === 304;
     const list: string[] = [':status', String(status)];
     for (let at = 0; at < fields.length; at += 2) {
-      const name = (fields[at] as string).toLowerCase(); // at < length
+      const name = lowerCaseName(fields[at] as string); // at < length
       if (status === 204 && name === 'content-length') continue;
       list.push(name, fields[at + 1] as string); // the list has pairs
     }
@@ -54,7 +53,8 @@ export class Http2Wire implements Wire {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.#isGone() || this.#state !== BEGUN || this.#bodiless) return true;
+    // The head has left already; no bytes are no frame.
+    if (this.#isGone() || this.#state !== BEGUN || this.#bodiless || chunk.byteLength === 0) return true;
     if (this.#owed >= 0) {
       this.#owed -= chunk.byteLength;
       if (this.#owed < 0) return this.#fault();

@@ -1,34 +1,38 @@
-import { isHopByHop } from '../lib/http-fields.ts';
+import { isHopByHop, isToken, lowerCaseName } from '../lib/http-fields.ts';
+import { bySpelling } from '../lib/spellings.ts';
 
-/** The fields of a reply without those of a connection, which the wire writes itself; the list given where there are none. */
-export function withoutHopByHop(headers: readonly string[]): readonly string[] {
-  for (let at = 0; at < headers.length; at += 2) {
-    if (isHopByHop(headers[at] as string)) return filtered(headers); // at < length
-  }
-  return headers;
+/** What the wire needs to know of the fields of a reply. */
+export interface ReplyFields {
+  /** Those that are not of the connection, which the wire writes itself; the list given where there are none. */
+  readonly endToEnd: readonly string[];
+  /** Bytes the reply declares, or -1. */
+  readonly length: number;
+  readonly hasDate: boolean;
 }
 
-/** The bytes a reply declares, or -1. Throws where it declares none or several in one: such a reply is read in two ways. */
-export function declaredLength(headers: readonly string[]): number {
+/** Throws where a name is no token, a value could split the message (attack 23), or a length could be read in two ways. */
+export function readReplyFields(headers: readonly string[]): ReplyFields {
+  let kept: string[] | undefined;
   let length = -1;
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at] as string; // at < length
-    if (name.length !== 14 || name.toLowerCase() !== 'content-length') continue;
-    const value = headers[at + 1] as string; // the list has pairs
-    if (length >= 0 || !/^\d{1,15}$/.test(value)) throw new InvalidReply(`Content-Length of the reply: ${value}`);
-    length = Number(value);
-  }
-  return length;
-}
-
-/** Throws where a name is no token or a value could split the message (attack 23). */
-export function checkReplyFields(headers: readonly string[]): void {
+  let hasDate = false;
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at] as string; // at < length
     const value = headers[at + 1];
-    if (!TOKEN.test(name)) throw new InvalidReply(`field name of the reply: ${JSON.stringify(name)}`);
+    const kind = kindOf(name);
+    if (kind === 'connection') {
+      kept ??= headers.slice(0, at);
+      continue;
+    }
+    if (kind === 'none') throw new InvalidReply(`field name of the reply: ${JSON.stringify(name)}`);
     if (value === undefined || UNSAFE.test(value)) throw new InvalidReply(`value of the reply’s ${name}`);
+    if (kind === 'length') {
+      if (length >= 0 || !/^\d{1,15}$/.test(value)) throw new InvalidReply(`Content-Length of the reply: ${value}`);
+      length = Number(value);
+    }
+    if (kind === 'date') hasDate = true;
+    if (kept !== undefined) kept.push(name, value);
   }
+  return { endToEnd: kept ?? headers, length, hasDate };
 }
 
 /** The trailers of a reply that may be sent, or undefined for none. Invalid ones are left out: the reply itself has been sent. */
@@ -38,7 +42,7 @@ export function replyTrailers(trailers: readonly string[] | undefined): readonly
   for (let at = 0; at + 1 < trailers.length; at += 2) {
     const name = trailers[at] as string; // at < length
     const value = trailers[at + 1] as string; // at + 1 < length
-    if (TOKEN.test(name) && !UNSAFE.test(value) && !isHopByHop(name) && !NO_TRAILER.has(name.toLowerCase()))
+    if (isToken(name) && !UNSAFE.test(value) && !isHopByHop(name) && !NO_TRAILER.has(lowerCaseName(name)))
       kept.push(name, value);
   }
   return kept.length === 0 ? undefined : kept;
@@ -53,16 +57,15 @@ class InvalidReply extends Error {
   }
 }
 
-function filtered(headers: readonly string[]): readonly string[] {
-  const kept: string[] = [];
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at] as string; // at < length
-    if (!isHopByHop(name)) kept.push(name, headers[at + 1] as string); // the list has pairs
-  }
-  return kept;
-}
+/** What a name is to the wire, whatever its case; `none` where it is no token. */
+const kindOf = bySpelling((name): 'plain' | 'connection' | 'length' | 'date' | 'none' => {
+  if (!isToken(name)) return 'none';
+  if (isHopByHop(name)) return 'connection';
+  const lower = name.toLowerCase();
+  if (lower === 'content-length') return 'length';
+  return lower === 'date' ? 'date' : 'plain';
+});
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const UNSAFE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** RFC 9110 §6.5.1: what frames, routes or authenticates must not come late. */

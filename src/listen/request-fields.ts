@@ -1,6 +1,7 @@
 import { Problem } from '../errors/problem.ts';
 import { isToken } from '../lib/http-fields.ts';
 import { isReservedHeader } from '../lib/reserved-headers.ts';
+import { bySpelling } from '../lib/spellings.ts';
 
 /** What one pass over the fields of a request found. The fields of the connection itself are kept: the road judges them. */
 export class RequestFields {
@@ -153,28 +154,13 @@ const KINDS: ReadonlyMap<string, number> = new Map([
   ['x-request-id', REQUEST_ID],
 ]);
 
-/**
- * The kind of a name in any case. Names repeat, so the answer for a spelling is kept; the table is bounded, and once a
- * client has filled it with inventions the rest is worked out each time.
- */
-function kindOf(name: string): number {
-  const known = spellings.get(name);
-  if (known !== undefined) return known;
-  const kind = classify(name);
-  if (spellings.size < MOST_SPELLINGS && name.length <= LONGEST_KEPT) spellings.set(name, kind);
-  return kind;
-}
-
-function classify(name: string): number {
+/** The kind of a name in any case. */
+const kindOf = bySpelling((name: string): number => {
   // CGI, WSGI and PHP read `X_User` and `X.User` as `X-User`: no name that has an alias passes (attack 12, CVE-2025-64484).
   if (!SAFE_NAME.test(name)) return isToken(name) ? DROPPED : NO_NAME;
   const lower = name.toLowerCase();
   return KINDS.get(lower) ?? (isReservedHeader(lower) ? DROPPED : PLAIN);
-}
-
-const spellings = new Map<string, number>();
-const MOST_SPELLINGS = 2048;
-const LONGEST_KEPT = 64;
+});
 
 const SAFE_NAME = /^[A-Za-z0-9-]+$/;
 

@@ -59,7 +59,8 @@ class ReplyFlow implements ReplySink {
     this.#wire.onDrain = () => this.#body.resume();
     const first = this.#first;
     this.#first = undefined;
-    if (first !== undefined && !this.#wire.write(first)) this.#body.pause();
+    // A body that has not begun must not hold up the head: an event stream may be silent for long.
+    if (!this.#wire.write(first ?? NOTHING)) this.#body.pause();
     return new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -101,3 +102,5 @@ class ReplyFlow implements ReplySink {
     this.#resolve?.();
   }
 }
+
+const NOTHING = new Uint8Array(0);

@@ -69,7 +69,7 @@ export async function sendFile(to: NodeJS.WritableStream, bytes: number, sent: T
 
 /**
  * An upstream for whatever flows: `/upload` tallies the body, `/download?bytes=` sends a file (`&length` with Content-Length),
- * `/events` sends an event each 50 ms, `/slow?ms=` answers after that time, `/duplex` sends back each part as it comes,
+ * `/events` sends an event each 50 ms, `/silent` begins a stream of events and sends none, `/slow?ms=` answers after that time, `/duplex` sends back each part as it comes,
  * `/trailers` sends back trailers, and any path speaks WebSocket and echoes.
  */
 export async function startStreamUpstream(): Promise<StreamUpstream> {
@@ -85,6 +85,8 @@ export async function startStreamUpstream(): Promise<StreamUpstream> {
     if (url.pathname === '/upload') return receive(request, response, uploads);
     if (url.pathname === '/download') return void send(response, url.searchParams, offered);
     if (url.pathname === '/events') return sendEvents(response);
+    if (url.pathname === '/silent')
+      return void response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders();
     if (url.pathname === '/duplex') return void request.pipe(response.writeHead(200));
     if (url.pathname === '/trailers') return echoTrailers(request, response);
     if (url.pathname === '/slow') return answerLate(response, Number(url.searchParams.get('ms')));
