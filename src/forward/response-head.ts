@@ -1,3 +1,4 @@
+import { trimBlanks } from '../lib/field-lines.ts';
 import { HeaderList } from '../lib/header-list.ts';
 import { isHopByHop, isToken, nominatedFields } from '../lib/http-fields.ts';
 import { bySpelling } from '../lib/spellings.ts';
@@ -7,7 +8,7 @@ export class BadResponse extends Error {
   override readonly name = 'BadResponse';
 }
 
-/** The fields of a head or trailer section, read in one pass. Several of one name are one list (RFC 9110 §5.3). */
+/** The fields of a head, read in one pass. Several of one name are one list (RFC 9110 §5.3). */
 export class ResponseFields {
   /** What is meant for the client: all but the fields of the connection (RFC 9110 §7.6.1). A length still tells, so it is among them. */
   readonly endToEnd: HeaderList;
@@ -22,12 +23,13 @@ export class ResponseFields {
   }
 }
 
-/** Throws BadResponse where a section holds anything but lines: see LINES. It ends with its last line. */
-export function checkLines(text: string, what: string): void {
-  if (!LINES.test(text)) throw new BadResponse(`a control character, a bare CR or LF, or a folded line in the ${what}`);
+/** Throws BadResponse where a head holds anything but lines: see LINES. It ends with its last line. */
+export function checkLines(text: string): void {
+  if (!LINES.test(text))
+    throw new BadResponse('a control character, a bare CR or LF, or a folded line in the response head');
 }
 
-/** Where the line that begins at `from` ends, in a section that was checked. */
+/** Where the line that begins at `from` ends, in a head that was checked. */
 export function endOfLine(text: string, from: number): number {
   return text.indexOf('\r\n', from);
 }
@@ -39,7 +41,7 @@ export function parseStatusLine(line: string): number {
   return status;
 }
 
-/** The fields of a section that was checked, from `from` on; throws BadResponse. */
+/** The fields of a head that was checked, from `from` on; throws BadResponse. */
 export function parseFields(text: string, from: number): ResponseFields {
   const raw: string[] = [];
   const fields = new ResponseFields(new HeaderList(raw));
@@ -49,7 +51,7 @@ export function parseFields(text: string, from: number): ResponseFields {
     const colon = text.indexOf(':', at);
     if (colon < 0 || colon >= end) throw new BadResponse('a header line without a colon');
     const { name, noted, endToEnd } = fieldName(text.slice(at, colon));
-    const value = trimOptionalSpace(text, colon + 1, end);
+    const value = trimBlanks(text, colon + 1, end);
     if (noted !== undefined) fields[noted] = fields[noted] === undefined ? value : `${fields[noted]}, ${value}`;
     if (endToEnd) raw.push(name, value);
     count += 1;
@@ -78,19 +80,6 @@ const NOTED: ReadonlyMap<string, Noted> = new Map([
 
 function removeNominated(headers: HeaderList, connection: string): void {
   for (const name of nominatedFields(connection)) headers.remove(name);
-}
-
-/** Only SP and HTAB surround a value (RFC 9110 §5.6.3); String#trim would take more. */
-function trimOptionalSpace(text: string, from: number, to: number): string {
-  let start = from;
-  let end = to;
-  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(start, end);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
 
 /** Bytes; throws BadResponse. */

@@ -1,4 +1,6 @@
+import { ChunkedDecoder } from '../lib/chunked-decoder.ts';
 import type { HeaderList } from '../lib/header-list.ts';
+import { MalformedMessage } from '../lib/malformed-message.ts';
 import {
   BadResponse,
   checkLines,
@@ -27,16 +29,7 @@ export interface ExpectedResponse {
   readonly upgrade: boolean;
 }
 
-type State =
-  | 'idle'
-  | 'head'
-  | 'length'
-  | 'until-close'
-  | 'chunk-size'
-  | 'chunk-data'
-  | 'chunk-end'
-  | 'trailers'
-  | 'switched';
+type State = 'idle' | 'head' | 'length' | 'until-close' | 'chunked' | 'switched';
 
 /**
  * An incremental, strict parser of HTTP/1.1 responses (RFC 9112). It is lenient in nothing: an upstream
@@ -48,8 +41,9 @@ export class ResponseParser {
   readonly #events: ResponseEvents;
   #state: State = 'idle';
   #expected: ExpectedResponse = { toHead: false, upgrade: false };
-  /** An incomplete head, chunk line or trailer section; bounded by the limits above. */
+  /** An incomplete head. */
   #held: Buffer = EMPTY;
+  #decoder: ChunkedDecoder | undefined = undefined;
   #remaining = 0;
   #keepAlive = true;
   #interim = 0;
@@ -87,18 +81,9 @@ export class ResponseParser {
         case 'until-close':
           this.#events.onData(rest);
           return;
-        case 'chunk-size':
-          rest = this.#chunkSize(rest);
-          break;
-        case 'chunk-data':
-          rest = this.#chunkData(rest);
-          break;
-        case 'chunk-end':
-          rest = this.#chunkEnd(rest);
-          break;
-        case 'trailers':
-          rest = this.#trailers(rest);
-          break;
+        case 'chunked':
+          this.#chunkedBody(rest);
+          return;
         case 'switched':
           return;
       }
@@ -116,9 +101,9 @@ export class ResponseParser {
   }
 
   #head(bytes: Buffer): Buffer {
-    const { text, rest } = this.#take(bytes, RESPONSE_HEAD);
+    const { text, rest } = this.#take(bytes);
     if (text === undefined) return rest;
-    checkLines(text, RESPONSE_HEAD.what);
+    checkLines(text);
 
     const lineEnd = endOfLine(text, 0);
     const status = parseStatusLine(text.slice(0, lineEnd));
@@ -158,7 +143,8 @@ export class ResponseParser {
       this.#events.onHead(status, fields);
       this.#finish(undefined, more);
     } else if (chunked) {
-      this.#state = 'chunk-size';
+      this.#state = 'chunked';
+      this.#decoder = new ChunkedDecoder(TRAILER_LIMITS, (data) => this.#events.onData(data));
       this.#events.onHead(status, fields);
     } else if (length === undefined) {
       this.#state = 'until-close';
@@ -185,48 +171,17 @@ export class ResponseParser {
     return EMPTY;
   }
 
-  #chunkSize(bytes: Buffer): Buffer {
-    const { text, rest } = this.#take(bytes, CHUNK_SIZE);
-    if (text === undefined) return rest;
-    const match = CHUNK_SIZE_LINE.exec(text);
-    if (match === null) throw new BadResponse('a malformed chunk size');
-    this.#remaining = Number.parseInt(match[1] ?? '', 16);
-    this.#state = this.#remaining === 0 ? 'trailers' : 'chunk-data';
-    return rest;
-  }
-
-  #chunkData(bytes: Buffer): Buffer {
-    if (bytes.length < this.#remaining) {
-      this.#remaining -= bytes.length;
-      this.#events.onData(bytes);
-      return EMPTY;
+  #chunkedBody(bytes: Buffer): void {
+    const decoder = this.#decoder as ChunkedDecoder; // made with the state
+    let rest: Buffer | undefined;
+    try {
+      rest = decoder.feed(bytes);
+    } catch (error) {
+      throw error instanceof MalformedMessage ? new BadResponse(error.message) : error;
     }
-    const end = this.#remaining;
-    this.#state = 'chunk-end';
-    this.#events.onData(bytes.subarray(0, end));
-    return bytes.subarray(end);
-  }
-
-  #chunkEnd(bytes: Buffer): Buffer {
-    const { text, rest } = this.#take(bytes, CHUNK_END);
-    if (text === undefined) return rest;
-    if (text !== '') throw new BadResponse('chunk data longer than its size');
-    this.#state = 'chunk-size';
-    return rest;
-  }
-
-  #trailers(bytes: Buffer): Buffer {
-    const held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    if (held.subarray(0, 2).equals(CRLF)) {
-      this.#held = EMPTY;
-      this.#finish(undefined, held.length > 2);
-      return EMPTY;
-    }
-    const { text, rest } = this.#take(bytes, TRAILER_SECTION);
-    if (text === undefined) return rest;
-    checkLines(text, TRAILER_SECTION.what);
-    this.#finish(parseFields(text, 0).endToEnd.raw, rest.length > 0);
-    return EMPTY;
+    if (rest === undefined) return;
+    this.#decoder = undefined;
+    this.#finish(decoder.trailers.length === 0 ? undefined : decoder.trailers, rest.length > 0);
   }
 
   #finish(trailers: readonly string[] | undefined, surplus: boolean): void {
@@ -235,40 +190,26 @@ export class ResponseParser {
     this.#events.onEnd(trailers, this.#keepAlive && !surplus);
   }
 
-  /** The text of a part and the bytes behind it; holds back what is not complete yet. */
-  #take(bytes: Buffer, { delimiter, kept, limit, what }: Part): { text: string | undefined; rest: Buffer } {
+  /** The head as lines, and the bytes behind it; holds back what is not complete yet. */
+  #take(bytes: Buffer): { text: string | undefined; rest: Buffer } {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    const at = all.indexOf(delimiter);
-    if (at < 0 ? all.length > limit + delimiter.length : at > limit)
-      throw new BadResponse(`a ${what} of more than ${limit} bytes`);
+    const at = all.indexOf(HEAD_END);
+    if (at < 0 ? all.length > MAX_HEAD_BYTES + HEAD_END.length : at > MAX_HEAD_BYTES)
+      throw new BadResponse(`a response head of more than ${MAX_HEAD_BYTES} bytes`);
     if (at < 0) {
       // Lines that end in LF alone would never complete it, and the client would wait in vain.
-      if (BARE_LF.test(all.toString('latin1'))) throw new BadResponse(`a bare LF in the ${what}`);
+      if (BARE_LF.test(all.toString('latin1'))) throw new BadResponse('a bare LF in the response head');
       this.#held = Buffer.from(all); // a copy: the caller's buffer is only lent
       return { text: undefined, rest: EMPTY };
     }
     this.#held = EMPTY;
-    return { text: all.toString('latin1', 0, at + kept), rest: all.subarray(at + delimiter.length) };
+    return { text: all.toString('latin1', 0, at + 2), rest: all.subarray(at + HEAD_END.length) };
   }
 }
 
-/** A part of a response that is read as text. */
-interface Part {
-  readonly what: string;
-  readonly delimiter: Buffer;
-  /** How many bytes of the delimiter belong to the text. */
-  readonly kept: number;
-  /** The most bytes before the delimiter. */
-  readonly limit: number;
-}
-
 const EMPTY = Buffer.alloc(0);
-const CRLF = Buffer.from('\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
-const RESPONSE_HEAD: Part = { what: 'response head', delimiter: HEAD_END, kept: 2, limit: 64 * 1024 };
-const CHUNK_SIZE: Part = { what: 'chunk size', delimiter: CRLF, kept: 0, limit: 512 };
-const CHUNK_END: Part = { what: 'chunk end', delimiter: CRLF, kept: 0, limit: 2 };
-const TRAILER_SECTION: Part = { what: 'trailer section', delimiter: HEAD_END, kept: 2, limit: 64 * 1024 };
+const MAX_HEAD_BYTES = 64 * 1024;
+const TRAILER_LIMITS = { bytes: 64 * 1024, fields: 256 };
 const MAX_INTERIM_RESPONSES = 16;
-const CHUNK_SIZE_LINE = /^([0-9a-fA-F]{1,13})[ \t]*(?:;[\t\x20-\x7e]*)?$/;
 const BARE_LF = /(?<!\r)\n/;

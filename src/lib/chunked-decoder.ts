@@ -72,7 +72,7 @@ export class ChunkedDecoder {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     if (all[0] !== CR || (all.length > 1 && all[1] !== LF))
       throw new MalformedMessage('chunk data longer than its size');
-    this.#held = all.length > 1 ? EMPTY : all;
+    this.#held = all.length > 1 ? EMPTY : Buffer.from(all);
     if (all.length > 1) this.#state = 'size';
     return all.subarray(2);
   }
@@ -108,7 +108,7 @@ export class ChunkedDecoder {
     if (at < 0) {
       // Lines that end in LF alone would never complete it.
       if (BARE_LF.test(all.toString('latin1'))) throw new MalformedMessage('a bare LF in the chunked coding');
-      this.#held = all;
+      this.#held = Buffer.from(all); // a copy: the caller's buffer may be lent
       return { text: undefined, rest: EMPTY };
     }
     this.#held = EMPTY;

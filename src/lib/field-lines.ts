@@ -13,14 +13,14 @@ export function splitFieldLines(text: string, from: number, mostFields: number):
     const colon = text.indexOf(':', at);
     if (colon <= at || colon >= end) throw new MalformedMessage('a field line without a name and a colon');
     if (fields.length >= mostFields * 2) throw new MalformedMessage(`more than ${mostFields} fields`, true);
-    fields.push(text.slice(at, colon), trimmed(text, colon + 1, end));
+    fields.push(text.slice(at, colon), trimBlanks(text, colon + 1, end));
     at = end + 2;
   }
   return fields;
 }
 
-/** Only SP and HTAB surround a value (RFC 9110 §5.6.3); String#trim would take more. */
-function trimmed(text: string, from: number, to: number): string {
+/** A part of a text without the SP and HTAB around it, which surround a value (RFC 9110 §5.6.3); String#trim would take more. */
+export function trimBlanks(text: string, from: number, to: number): string {
   let start = from;
   let end = to;
   while (start < end && isBlank(text.charCodeAt(start))) start += 1;
