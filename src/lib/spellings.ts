@@ -18,8 +18,8 @@ export function bySpelling<Answer extends NonNullable<unknown>>(
   };
 }
 
-/** V8 makes a slice of a longer text a view of it: kept as it is, it would keep the whole head of a message with it. */
-function ownCopy(text: string): string {
+/** A text of Latin-1 to keep. V8 makes a slice of a longer text a view of it: kept as it is, it would keep the whole head of a message with it. */
+export function ownCopy(text: string): string {
   const copy = Buffer.from(text, 'latin1').toString('latin1');
   return copy === text ? copy : text;
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { TlsFacts } from '../exchange.ts';
 import { type CanonicalAuthority, canonicalAuthority } from '../lib/canonical-authority.ts';
+import { ownCopy } from '../lib/spellings.ts';
 
 /** What speaks HTTP on a connection. Times are milliseconds of `performance.now()`. */
 export interface Session {
@@ -43,8 +44,8 @@ export class Connection {
   /** Canonical form of a Host value. Clients repeat theirs, so the last one is kept. */
   authority(host: string, scheme: 'http' | 'https'): CanonicalAuthority | undefined {
     if (host !== this.#host || scheme !== this.#scheme) {
-      this.#authority = canonicalAuthority(host, scheme);
-      this.#host = host;
+      this.#host = ownCopy(host);
+      this.#authority = canonicalAuthority(this.#host, scheme);
       this.#scheme = scheme;
     }
     return this.#authority;

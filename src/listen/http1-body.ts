@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream';
 import { ChunkedDecoder, type TrailerLimits } from '../lib/chunked-decoder.ts';
+import { fieldSet } from '../lib/http-fields.ts';
+import { MalformedMessage } from '../lib/malformed-message.ts';
 import { readTrailerFields } from './request-fields.ts';
 
 /** The connection a body comes through. */
@@ -46,6 +48,7 @@ export class Http1Body extends Readable {
   feed(bytes: Buffer): Buffer | undefined {
     const rest = this.#decoder === undefined ? this.#feedLength(bytes) : this.#decoder.feed(bytes);
     if (rest === undefined) return undefined;
+    if (this.#decoder !== undefined) refuseFraming(this.#decoder.trailers);
     this.complete = true;
     this.push(null);
     return rest;
@@ -91,5 +94,14 @@ export class Http1Body extends Readable {
     }
   }
 }
+
+/** Whoever merges trailers into the head would frame the message anew. */
+function refuseFraming(trailers: readonly string[]): void {
+  for (let at = 0; at < trailers.length; at += 2) {
+    if (isFraming(trailers[at] ?? '')) throw new MalformedMessage('a trailer field that frames a message');
+  }
+}
+
+const isFraming = fieldSet(['content-length', 'transfer-encoding']);
 
 const MOST_DISCARDED = 256 * 1024;

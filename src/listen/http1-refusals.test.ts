@@ -123,6 +123,8 @@ describe('a request that two readers could read in two ways is refused, and the 
     ['a bare CR in a chunk extension', '5;a\rb\r\nhello\r\n0\r\n\r\n'],
     ['a chunk longer than it says', '5\r\nhello!\r\n0\r\n\r\n'],
     ['bare LF after a chunk', '5\r\nhello\n0\r\n\r\n'],
+    ['a length in the trailers', '0\r\nContent-Length: 3\r\n\r\n'],
+    ['a coding in the trailers', '0\r\ntransfer-encoding: chunked\r\n\r\n'],
     ['bare LF after the last chunk', '5\r\nhello\r\n0\n\n'],
     ['a huge chunk extension (CVE-2024-22019)', `5;${'a'.repeat(20_000)}\r\nhello\r\n0\r\n\r\n`],
   ] as const) {
