@@ -65,7 +65,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     const head = this.#head.take(bytes, this.#post.limits.headerBytes);
     if (head instanceof Problem) this.#refuse(head);
     else if (head !== undefined) this.#begin(head);
-    else if (this.#head.hasBegun !== hadBegun) this.#patience.renew();
+    else if (this.#head.hasBegun && !hadBegun && this.connection.requests > 0) this.#patience.renew();
   }
 
   #begin({ text, rest }: HeadBytes): void {

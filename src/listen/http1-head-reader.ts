@@ -12,9 +12,9 @@ export interface HeadBytes {
 export class HeadReader {
   #held: Buffer = EMPTY;
 
-  /** Whether a head has begun that is not complete. */
+  /** Whether a head has begun that is not complete. What may be half of a blank line has begun nothing. */
   get hasBegun(): boolean {
-    return this.#held.length > 0;
+    return this.#held.length > 0 && this.#held[0] !== CR;
   }
 
   /** A head as soon as it is complete; undefined while it may become one. `limit` in bytes. After a Problem it must not be used again. */

@@ -36,14 +36,23 @@ describe('slowness (attack 27)', () => {
     assert.match(await test.send(GET), /\r\n\r\n\/$/);
   });
 
-  it('blank lines do not keep a connection for ever', async () => {
-    await using test = await TestListener.start({ limits: { idleTimeout: 100, headerTimeout: 200 } });
-    const socket = await test.connect();
-    socket.write(GET);
-    const dribble = setInterval(() => socket.write('\r\n'), 20);
-    await readAll(socket);
-    clearInterval(dribble);
-  });
+  for (const [when, first] of [
+    ['before the first request', ''],
+    ['between requests', GET],
+  ] as const) {
+    it(`blank lines do not keep a connection for ever, ${when}, not even in halves`, async () => {
+      await using test = await TestListener.start({ limits: { idleTimeout: 100, headerTimeout: 200 } });
+      const socket = await test.connect();
+      socket.write(first);
+      let written = 0;
+      const dribble = setInterval(() => {
+        socket.write(written % 2 === 0 ? '\r' : '\n');
+        written += 1;
+      }, 15);
+      await readAll(socket);
+      clearInterval(dribble);
+    });
+  }
 
   it('a body that stops arriving gets 408, and the road learns of it', async () => {
     await using test = await TestListener.start({ limits: { bodyIdleTimeout: 150 } }, (exchange) => {
