@@ -41,6 +41,13 @@ describe('signing out', () => {
     });
   }
 
+  it('leaves the cookie alone where a browser has kept it out of a form of another site', async () => {
+    const headers = { ...FORM, origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
+    const reply = await login.browser().visit(`${ORIGIN}/.auth/logout`, { method: 'POST', headers });
+    assert.equal(reply.status, 303);
+    assert.deepEqual(reply.setCookies, []);
+  });
+
   it('works without scripts from a page with a button, even in a browser that says nothing of origins', async () => {
     const { browser, session } = await login.signedIn();
     const page = await browser.visit(`${ORIGIN}/.auth/logout`);

@@ -28,10 +28,11 @@ export async function askSignOut(request: AppRequest, login: LoginSettings, part
 export async function signOut(request: AppRequest, provider: Provider, parts: LoginParts): Promise<Answer> {
   const login = provider.settings;
   const form = await request.readForm();
-  const { session } = await currentSession(request, login, parts);
+  const { hasCookie, session } = await currentSession(request, login, parts);
   const afterwards = localPath(login.afterLogout) ?? '/';
   const cookies = [clearedCookie(sessionCookieName(login.name))];
-  if (session === undefined) return redirect(afterwards, cookies);
+  // SameSite keeps the cookie out of a form of another site, but not the answer from clearing it: where none came, none is touched.
+  if (session === undefined) return redirect(afterwards, hasCookie ? cookies : []);
   if (!isOwnForm(request, session, form))
     return deny(request, 'cross-site-request', {
       detail: 'Another site cannot sign you out.',
