@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { sessionCookieName } from '../identity/session-cookie.ts';
 import { cookieValues } from '../identity/session-cookie-field.ts';
-import { isSameOrigin } from '../policies/login/same-origin.ts';
+import { isSameOrigin } from '../policies/same-origin.ts';
 import type { Session } from '../stores/stores.ts';
 import type { AppRequest } from './app-request.ts';
 import type { LoginSettings } from './login-settings.ts';

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 import { Name, X509CertificateGenerator } from '@peculiar/x509';
-import type { ClientCertificate } from '../../exchange.ts';
+import type { ClientCertificate, RequestHead } from '../../exchange.ts';
+import { HeaderList } from '../../lib/header-list.ts';
 import { publicRoute, testExchange } from '../test-exchange.ts';
 import { clientCertificateMethod } from './client-certificate.ts';
 import { clientCertificateConfig } from './config.ts';
@@ -66,6 +67,43 @@ describe('clientCertificate', () => {
     assert.equal(refusal(partner)?.code, 'forbidden');
   });
 
+  test('attack 58: what a page of another site has a browser send is nobody, unless another alternative lets it in', () => {
+    const method = compiled({});
+    const post = { method: 'POST' } as const;
+    const socket = { upgrade: 'websocket' } as const;
+    const outcome = (headers: Readonly<Record<string, string>>, head: Partial<RequestHead>): string => {
+      const exchange = connected(partner, { headers: new HeaderList(Object.entries(headers).flat()), ...head });
+      return method.authenticate(exchange) === undefined ? (method.unclaimed?.(exchange)?.code ?? 'nobody') : 'in';
+    };
+    const own = 'https://api.example.com';
+    const evil = 'https://evil.example';
+    for (const [headers, head] of [
+      [{ 'Sec-Fetch-Site': 'cross-site', Origin: evil }, post],
+      [{ 'Sec-Fetch-Site': 'same-site', Origin: 'https://other.example.com' }, post],
+      [{ 'Sec-Fetch-Site': 'cross-site' }, { method: 'DELETE' }],
+      [{ 'Sec-Fetch-Site': 'same-origin', Origin: evil }, post],
+      [{ Origin: evil }, post],
+      [{ Origin: 'null' }, post],
+      [{ Origin: 'http://api.example.com' }, post],
+      [{ Origin: evil }, socket],
+      [{ 'Sec-Fetch-Site': 'cross-site', Origin: evil }, socket],
+    ] satisfies [Readonly<Record<string, string>>, Partial<RequestHead>][])
+      assert.equal(outcome(headers, head), 'cross-site-request', JSON.stringify([headers, head]));
+    for (const [headers, head] of [
+      [{}, post], // a program
+      [{}, socket],
+      [{ Origin: own }, post],
+      [{ 'Sec-Fetch-Site': 'same-origin', Origin: own }, post],
+      [{ 'Sec-Fetch-Site': 'same-origin', Origin: own }, socket],
+      [{ 'Sec-Fetch-Site': 'none' }, post],
+      [{ 'Sec-Fetch-Site': 'cross-site' }, {}], // a link; what it answers stays hidden from the page
+    ] satisfies [Readonly<Record<string, string>>, Partial<RequestHead>][])
+      assert.equal(outcome(headers, head), 'in', JSON.stringify([headers, head]));
+    const foreign = { ...post, headers: new HeaderList(['Origin', evil]) };
+    assert.equal(method.unclaimed?.(connected(undefined, foreign)), undefined);
+    assert.equal(compiled({ subjects: ['CN=other'] }).unclaimed?.(connected(partner, foreign)), undefined);
+  });
+
   test('a part that looks like several is no other subject', async () => {
     const forged = await issued([{ C: ['DE'] }, { O: ['Example, CN=partner'] }]);
     const broken = await issued([{ C: ['DE'] }, { O: ['Example\nCN=partner'] }]);
@@ -87,9 +125,9 @@ function ask(config: object, clientCertificate: ClientCertificate | undefined) {
   return compiled(config).authenticate(connected(clientCertificate));
 }
 
-function connected(clientCertificate: ClientCertificate | undefined) {
+function connected(clientCertificate: ClientCertificate | undefined, head: Partial<RequestHead> = {}) {
   const tls = { protocol: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', servername: undefined, clientCertificate };
-  return testExchange({ tls });
+  return testExchange({ tls, ...head });
 }
 
 /** A real certificate, told of as the listener tells it. */

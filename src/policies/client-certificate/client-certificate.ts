@@ -1,6 +1,7 @@
 import { Problem } from '../../errors/problem.ts';
 import type { ClientCertificate, Exchange, Principal } from '../../exchange.ts';
 import { type AuthenticationOutcome, defineMethod } from '../authentication-method.ts';
+import { mayBeForgedByPage } from '../same-origin.ts';
 import { clientCertificateConfig } from './config.ts';
 import { isListed, principalOf } from './logic.ts';
 
@@ -18,9 +19,20 @@ export const clientCertificateMethod = defineMethod({
 
     /**
      * One that was not verified proves no name: it is as if there were none. So is one that is not listed: it belongs to the connection
-     * and may be there for another alternative, such as a token that is bound to it (RFC 8705).
+     * and may be there for another alternative, such as a token that is bound to it (RFC 8705). And so is one that a browser added to
+     * what a page of another site sent: a credential which that page had to have itself may still do.
      */
     function authenticate(exchange: Exchange): AuthenticationOutcome {
+      const principal = callerOf(exchange);
+      return principal === undefined || isForged(exchange) ? undefined : principal;
+    }
+
+    /** Told before any invitation or challenge: another try with the same certificate would end the same. */
+    function unclaimed(exchange: Exchange): Problem | undefined {
+      return callerOf(exchange) === undefined || !isForged(exchange) ? undefined : FORGED;
+    }
+
+    function callerOf(exchange: Exchange): Principal | undefined {
       const certificate = verifiedOf(exchange);
       if (certificate === undefined) return undefined;
       const outcome = judged.get(certificate) ?? judge(certificate);
@@ -36,6 +48,7 @@ export const clientCertificateMethod = defineMethod({
     return {
       authenticate,
       challenge: () => undefined,
+      unclaimed,
       forbid: (exchange) => (verifiedOf(exchange) === undefined ? NO_CERTIFICATE : NOT_LISTED),
     };
   },
@@ -45,6 +58,19 @@ function verifiedOf(exchange: Exchange): ClientCertificate | undefined {
   const certificate = exchange.tls?.clientCertificate;
   return certificate?.verified === true ? certificate : undefined;
 }
+
+function isForged(exchange: Exchange): boolean {
+  return mayBeForgedByPage({
+    method: exchange.method,
+    headers: exchange.headers,
+    target: `${exchange.scheme}://${exchange.authority}`,
+    upgrade: exchange.upgrade !== undefined,
+  });
+}
+
+const FORGED = new Problem('cross-site-request', {
+  detail: 'A client certificate counts for requests of the same origin only.',
+});
 
 const NO_CERTIFICATE = new Problem('certificate-required');
 

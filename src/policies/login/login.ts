@@ -8,9 +8,9 @@ import { StoreUnavailable } from '../../stores/stores.ts';
 import { type AuthenticationOutcome, defineMethod } from '../authentication-method.ts';
 import { identityUnavailable } from '../identity-unavailable.ts';
 import type { CompileContext, LoginFacts } from '../policy.ts';
+import { mayBeForged } from '../same-origin.ts';
 import { loginConfig } from './config.ts';
 import { isFieldSafe, isNavigation, principalOf, signInLocation, tokenState } from './logic.ts';
-import { mayBeForged } from './same-origin.ts';
 
 /** People in their browsers: a cookie names the session, the tokens never leave the gateway but toward the upstream. */
 export const loginMethod = defineMethod({

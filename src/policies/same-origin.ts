@@ -1,6 +1,6 @@
-import type { HeaderList } from '../../lib/header-list.ts';
+import type { HeaderList } from '../lib/header-list.ts';
 
-/** What decides whether a request may use the cookie it carries. */
+/** What decides whether a request may use a credential that a browser adds by itself: a cookie, or the certificate of the connection. */
 export interface RequestOrigin {
   readonly method: string;
   readonly headers: HeaderList;
@@ -17,6 +17,16 @@ export interface RequestOrigin {
 export function mayBeForged(request: RequestOrigin): boolean {
   if (!request.upgrade && SAFE_METHODS.has(request.method)) return false;
   return !isSameOrigin(request);
+}
+
+/**
+ * The same for a credential that programs have as well, such as a certificate of the connection: who says nothing of an origin
+ * is a program, since browsers send Origin with everything that may change something (WHATWG Fetch, "append a request Origin
+ * header") and with every handshake (RFC 6455 §4.1). No SameSite keeps a certificate out of what other sites send (attack 58).
+ */
+export function mayBeForgedByPage(request: RequestOrigin): boolean {
+  const { headers } = request;
+  return (headers.has('origin') || headers.has('sec-fetch-site')) && mayBeForged(request);
 }
 
 /**
