@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { openVisitor } from '../src/oauth/accounts/test-visitor.ts';
 import type { RecordsSettings } from '../src/stores/open-records.ts';
 import { freePort, startGateway } from './support/gateway.ts';
 import { ask } from './support/http-client.ts';
@@ -165,7 +166,7 @@ function revocationSuite(open: (upstream: TestUpstream, stops: Stops) => Promise
     for (const stop of stops.reverse()) await stop();
   });
 
-  for (const name of ['API key', 'access token', 'client', 'user', 'session', 'consumer']) {
+  for (const name of ['API key', 'access token', 'client', 'user', 'session', 'session, by its owner', 'consumer']) {
     it(`${name}: accepted by every worker before, by none a second after`, async () => {
       const samples = load.samples.get(name) ?? [];
       const workers = 2 * fleet.members.length;
@@ -238,6 +239,15 @@ async function makeCredentials(
     await demand('DELETE', `/sessions/${body.items[0].id}`);
   });
 
+  const owner = { username: 'joan', password: 'a quiet harbour at dusk' };
+  const { id: joan } = await makeThrough(dataDir, '/users', owner);
+  const stolen = await makeSession(fleet.records, { sealingKey, issuer, subject: String(joan) });
+  ends.set('session, by its owner', async () => {
+    const visitor = openVisitor({ issuer });
+    const account = await visitor.submit(await visitor.get(`${issuer}/account`), 'password', owner);
+    assert.match((await visitor.submit(account, 'end-all')).body, /Every browser is signed out/);
+  });
+
   return new Map([
     ['API key', { 'X-API-Key': String(key.key) }],
     ['consumer', { 'X-API-Key': String(consumersKey.key) }],
@@ -245,6 +255,7 @@ async function makeCredentials(
     ['client', bearer(clientToken)],
     ['user', bearer(accessToken)],
     ['session', { Cookie: cookie }],
+    ['session, by its owner', { Cookie: stolen }],
   ]);
 }
 

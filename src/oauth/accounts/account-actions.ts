@@ -30,7 +30,7 @@ export const doneMessages = {
   'passkey-on': 'The passkey is added.',
   'passkey-off': 'The passkey is removed.',
   access: 'The app has no access any more.',
-  session: 'That browser is signed out.',
+  session: 'That browser is signed out. Apps it signed in to stay signed in.',
   all: 'Every browser is signed out, and no app has access any more.',
 } as const;
 
@@ -72,7 +72,7 @@ async function changePassword(action: AccountAction): Promise<ActionOutcome> {
   const everywhere = form.get('everywhere') === 'yes';
   const detail = { changed: ['password'], ...(everywhere ? { tokensRevoked: true } : {}) };
   await change(action, { passwordHash: await hashPassword(wanted) }, detail);
-  if (everywhere) await endEverything(desk, user);
+  if (everywhere) await endEverything(action);
   return { done: 'password', endedAll: everywhere };
 }
 
@@ -141,7 +141,7 @@ async function endSession({ desk, visit, session, form }: AccountAction): Promis
 
 async function endAll(action: AccountAction): Promise<ActionOutcome> {
   await change(action, {}, { changed: [], tokensRevoked: true });
-  await endEverything(action.desk, action.session.user);
+  await endEverything(action);
   return { done: 'all', endedAll: true };
 }
 
@@ -155,14 +155,23 @@ async function change(
   await desk.parts.records.users.update(session.user.id, { ...fields, updatedAt: Date.now() }, [event]);
 }
 
-/** Each grant with its own event, then sessions and what else is the person's. */
-async function endEverything({ parts }: Desk, user: User): Promise<void> {
+/** The sessions at the gateway's logins, which would outlive all else; each grant with its own event; then what else is the person's. */
+async function endEverything({ desk: { parts }, visit, session }: AccountAction): Promise<void> {
+  const { id } = session.user;
+  const { sessions, artifacts } = parts.records;
+  const ended = userEvent(visit, {
+    type: 'session.removed',
+    userId: id,
+    byUser: true,
+    detail: { reason: 'everywhere' },
+  });
+  await sessions.removeBySid({ issuer: parts.issuer, subject: id }, [ended]);
   for (;;) {
-    const grants = await parts.grants.listOf(user.id);
-    const ended = await Promise.all(grants.map((grant) => parts.grants.revoke(user.id, grant.id, `user:${user.id}`)));
-    if (!ended.includes(true)) break;
+    const grants = await parts.grants.listOf(id);
+    const revoked = await Promise.all(grants.map((grant) => parts.grants.revoke(id, grant.id, `user:${id}`)));
+    if (!revoked.includes(true)) break;
   }
-  await parts.records.artifacts.revokeAll({ accountId: user.id }, []);
+  await artifacts.revokeAll({ accountId: id }, []);
 }
 
 export function signedOut(visit: Visit, user: User, what: string): AuditEvent {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { sessionNamed } from '../../stores/test-records.ts';
 import { PASSWORD, type SignInServer, startFleet } from './test-sign-in-server.ts';
 import { authorizeUrl, formsOf, openVisitor, type PageVisit, type Visitor } from './test-visitor.ts';
 
@@ -62,6 +63,36 @@ describe('the account page', () => {
     assert.deepEqual(change?.detail, { changed: ['password'], tokensRevoked: true });
     assert.match((await enter('ada')).page.body, /is wrong/);
     assert.match((await enter('ada', '', NEW)).page.body, /Signed in as/);
+  });
+
+  test('what ends everywhere ends at the logins of the gateway too, for nobody else', async () => {
+    const [jo, kim] = [await at.addUser('jo'), await at.addUser('kim')];
+    const later = Date.now() + 900_000;
+    const ends = { tokenExpiresAt: later, expiresAt: later, idleUntil: later };
+    const isSignedIn = async (name: string) => (await at.records.sessions.find(name)) !== undefined;
+    for (const [name, issuer, subject] of [
+      ['jo at once', at.issuer, jo.id],
+      ['kim', at.issuer, kim.id],
+      ['jo of another provider', 'https://login.example.com', jo.id],
+    ] as const)
+      await at.records.sessions.create(sessionNamed(name, { issuer, subject, ...ends }), []);
+
+    const { visitor, page } = await enter('jo');
+    assert.match((await visitor.submit(page, 'end-all')).body, /Every browser is signed out/);
+    assert.equal(await isSignedIn('jo at once'), false);
+    assert(await isSignedIn('kim'));
+    assert(await isSignedIn('jo of another provider'));
+    const { items } = await at.records.audit.list({ type: 'session.removed' }, { limit: 10 });
+    assert.deepEqual(
+      items.map(({ actor, subject }) => ({ actor, subject })),
+      [{ actor: `user:${jo.id}`, subject: `user:${jo.id}` }],
+    );
+
+    await at.records.sessions.create(sessionNamed('jo later', { issuer: at.issuer, subject: jo.id, ...ends }), []);
+    const again = await enter('jo');
+    const fields = { current: PASSWORD, new: NEW, everywhere: 'yes' };
+    assert.match((await again.visitor.submit(again.page, 'change-password', fields)).body, /The password is changed/);
+    assert.equal(await isSignedIn('jo later'), false);
   });
 
   test('the access of one app is taken back, and a browser signed out; nobody else\u2019s', async () => {
