@@ -9,7 +9,7 @@ import { parseApiKey } from '../src/lib/api-key.ts';
 import { type AuditRecord, auditTypes } from '../src/stores/audit.ts';
 import { openRecords } from '../src/stores/open-records.ts';
 import { createSealer } from '../src/stores/sealer.ts';
-import type { Records } from '../src/stores/stores.ts';
+import { type Records, StoreUnavailable } from '../src/stores/stores.ts';
 import { type RunningAdminApp, startAdminApp } from './support/admin-app.ts';
 
 describe('the audit log in the admin API', () => {
@@ -64,6 +64,14 @@ describe('the audit log in the admin API', () => {
     );
     const other = await app.call('GET', `/audit/verification?expected=9999:${head.hash}`);
     assert.equal(JSON.parse(other.text).fault, 'rolled-back');
+  });
+
+  it('is not verified for a request that reads no lines', async (context) => {
+    const verify = context.mock.method(app.records.audit, 'verify', async () => {
+      throw new StoreUnavailable('too late');
+    });
+    assert.equal((await app.call('HEAD', '/audit/verification')).status, 200);
+    assert.equal(verify.mock.callCount(), 0);
   });
 
   it('names the first record that somebody edited in the database', async () => {

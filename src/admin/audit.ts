@@ -55,7 +55,7 @@ const expectation = z.strictObject({
 
 /** The last line is the verdict. A long log takes long: lines before it say that the work goes on. */
 export const verifyAudit = queryAction(expectation, async ({ services, query }) =>
-  replyLines(whileWorking(services.records.audit.verify(query))),
+  replyLines(whileWorking(() => services.records.audit.verify(query))),
 );
 
 /** Read in parts, at the pace of the reader: the log may be larger than the memory. */
@@ -73,7 +73,9 @@ async function* everyRecord(audit: AuditLog, after: number, last: number): Async
   }
 }
 
-async function* whileWorking(work: Promise<object>): AsyncGenerator<object> {
+/** Begins with the first line that is read: nobody reads the lines of a HEAD, and work nobody waits for would fail unheard. */
+async function* whileWorking(begin: () => Promise<object>): AsyncGenerator<object> {
+  const work = begin();
   const never = new AbortController();
   const isDone = work.then(
     () => true,
