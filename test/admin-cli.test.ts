@@ -233,8 +233,17 @@ describe('commands over the admin API', () => {
     assert.equal((await run('sessions list --grants')).out, 'No client was allowed anything.');
     assert.equal((await run('sessions end')).code, 2);
     assert.equal((await run('sessions end abc --user grace --yes')).code, 2);
-    assert.equal((await run('sessions end abc')).code, 3);
-    assert.equal((await run('sessions end --grant abc')).code, 3);
+    for (const [target, question] of [
+      ['abc', /^End the session abc\? Nobody can be asked here: say it with --yes\.$/],
+      ['--grant abc', /^Revoke the grant abc and its tokens\? Nobody/],
+      ['--user grace', /^Sign grace out everywhere and revoke its tokens\? Nobody/],
+    ] as const) {
+      const unasked = await run(`sessions end ${target}`);
+      assert.equal(unasked.code, 2);
+      assert.match(unasked.err, question);
+    }
+    assert.equal((await run('sessions end abc --yes')).code, 3);
+    assert.equal((await run('sessions end --grant abc --yes')).code, 3);
     assert.equal((await run('sessions end --user grace --yes')).out, 'grace has ended.');
     const [last] = (await app.records.audit.list({}, { limit: 1 })).items;
     assert.deepEqual([last?.type, last?.detail?.['tokensRevoked']], ['user.updated', true]);

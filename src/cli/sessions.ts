@@ -50,13 +50,20 @@ export function registerSessions(host: CommandHost): void {
     const targets = [args[0], user, grant].filter((target) => target !== undefined);
     if (targets.length !== 1) throw new Declined('Name one thing to end: a session, --user or --grant.');
     const target = targets[0] ?? '';
-    if (user !== undefined) {
-      await confirmRemoval(`Sign ${user} out everywhere and revoke its tokens`, yes, facts);
-      await client.call('POST', `/users/${part(user)}/end-sessions`);
-    } else await client.call('DELETE', grant === undefined ? `/sessions/${part(target)}` : `/grants/${part(target)}`);
+    await confirmRemoval(endingOf(target, { user, grant }), yes, facts);
+    if (user !== undefined) await client.call('POST', `/users/${part(user)}/end-sessions`);
+    else await client.call('DELETE', grant === undefined ? `/sessions/${part(target)}` : `/grants/${part(target)}`);
     print({ ended: target }, [`${cell(target)} has ended.`]);
     return undefined;
   });
+}
+
+function endingOf(
+  target: string,
+  { user, grant }: { readonly user: string | undefined; readonly grant: string | undefined },
+): string {
+  if (user !== undefined) return `Sign ${target} out everywhere and revoke its tokens`;
+  return grant === undefined ? `End the session ${target}` : `Revoke the grant ${target} and its tokens`;
 }
 
 const sessionColumns = [
