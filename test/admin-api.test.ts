@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { parseApiKey } from '../src/lib/api-key.ts';
 import type { AuditRecord } from '../src/stores/audit.ts';
+import { StoreUnavailable } from '../src/stores/stores.ts';
 import { type RunningAdminApp, startAdminApp } from './support/admin-app.ts';
 
 const DAY = 86_400_000;
@@ -323,6 +324,38 @@ describe('the admin API', () => {
       assert.equal(await change({ scope: null }), 'openid');
     });
 
+    it('stay, disabled, where their removal fails half-way, so that it can be asked for again', async (context) => {
+      const { id = '' } = await made('/clients', { name: 'Leaving', redirect_uris: ['https://app.example.com/cb'] });
+      await grantTo({ accountId: 'usr_1', clientId: id, grantId: 'grant-leaving' });
+      const failing = context.mock.method(app.records.artifacts, 'revokeAll', async () => {
+        throw new StoreUnavailable('too late');
+      });
+      assert.equal((await app.call('DELETE', `/clients/${id}`)).status, 503);
+      failing.mock.restore();
+      assert.equal((await app.call('GET', `/clients/${id}`)).body.disabled, true);
+      assert.equal((await app.call('DELETE', `/clients/${id}`)).status, 204);
+      assert.equal(await app.records.artifacts.find('Grant', 'grant-leaving'), undefined);
+      assert.equal((await app.call('DELETE', `/clients/${id}`)).status, 404);
+    });
+
+    it('keep what another request changed between the reading and the writing of theirs', async (context) => {
+      const { id = '' } = await made('/clients', { name: 'Raced', redirect_uris: ['https://app.example.com/cb'] });
+      const { clients } = app.records;
+      const find = clients.find.bind(clients);
+      const reading = context.mock.method(clients, 'find', async (asked: string) => {
+        const found = await find(asked);
+        await clients.update(id, { disabled: true, name: 'Renamed' }, []);
+        return found;
+      });
+      const changed = await app.call('PATCH', `/clients/${id}`, { json: { client_uri: 'https://app.example.com/' } });
+      reading.mock.restore();
+      assert.equal(changed.status, 200, changed.text);
+      const stored = await clients.find(id);
+      assert.deepEqual([stored?.disabled, stored?.name], [true, 'Renamed']);
+      assert.deepEqual([changed.body.disabled, changed.body.name], [true, 'Renamed']);
+      assert.deepEqual((await lastEvent()).detail, { changed: ['client_uri'] });
+    });
+
     it('without a secret get none, and those of the file are left alone', async () => {
       const client = await made('/clients', { id: 'native', name: 'Native', redirect_uris: ['com.example.app:/cb'] });
       assert.equal(client['secret'], undefined);
@@ -427,10 +460,12 @@ describe('the admin API', () => {
         await signIn(`elsewhere-${method}${path}`, id, 'https://other.example/');
         const { status, text } = await app.call(method, `/users/grace${path}`, { json });
         assert.ok(status === 200 || status === 204, text);
-        const events = (await app.records.audit.list({}, { limit: 3 })).items;
+        const latest = (await app.records.audit.list({}, { limit: 4 })).items;
+        const events = method === 'DELETE' ? latest.slice(1) : latest.slice(0, 3);
+        if (method === 'DELETE') assert.equal(latest[0]?.type, 'user.removed');
         assert.deepEqual(
           events.map(({ type }) => type),
-          ['session.removed', 'grant.revoked', method === 'DELETE' ? 'user.removed' : 'user.updated'],
+          ['session.removed', 'grant.revoked', 'user.updated'],
         );
         assert.equal(events[2]?.detail?.['tokensRevoked'], true);
         assert.equal(await app.records.artifacts.find('Grant', `grant-${method}${path}`), undefined);
@@ -442,6 +477,21 @@ describe('the admin API', () => {
         );
       }
       assert.equal((await app.call('GET', '/users/grace')).status, 404);
+    });
+
+    it('stay, disabled, where their removal fails half-way, so that it can be asked for again', async (context) => {
+      const { id = '' } = await made('/users', { username: 'edsger', password });
+      await signIn('session-edsger', id, 'https://gateway.example/oauth');
+      const failing = context.mock.method(app.records.sessions, 'removeByHash', async () => {
+        throw new StoreUnavailable('too late');
+      });
+      assert.equal((await app.call('DELETE', '/users/edsger')).status, 503);
+      failing.mock.restore();
+      assert.equal((await app.call('GET', '/users/edsger')).body.disabled, true);
+      assert.ok(await app.records.sessions.find('session-edsger'));
+      assert.equal((await app.call('DELETE', '/users/edsger')).status, 204);
+      assert.equal(await app.records.sessions.find('session-edsger'), undefined);
+      assert.equal((await app.call('DELETE', '/users/edsger')).status, 404);
     });
 
     it('keep their sessions where only claims change', async () => {

@@ -9,11 +9,11 @@ import {
 } from '../identity/client-keeper.ts';
 import { clientRequest } from '../identity/client-request.ts';
 import type { JsonObject } from '../lib/json.ts';
-import type { Client } from '../stores/stores.ts';
+import type { Client, ClientChange } from '../stores/stores.ts';
 import { bodyAction, type Call, eventOf, plainAction, queryAction, refuseFaults } from './action.ts';
 import { type AdminReply, refuse, replyJson, replyNothing } from './admin-reply.ts';
 import { belongsToConfig } from './consumers.ts';
-import { shown, timeOf } from './fields.ts';
+import { defined, shown, timeOf } from './fields.ts';
 import { createOnce } from './idempotency.ts';
 import { pageFields, replyPage } from './paging.ts';
 import { pointerTo } from './request-faults.ts';
@@ -56,17 +56,30 @@ export const updateClient = bodyAction(change, async (call) => {
   const client = await findClient(call);
   if (client === undefined) return noClient();
   if (client.source === 'config') return belongsToConfig('client', client.id);
-  const { disabled = client.disabled, ...fields } = call.body;
-  if (typeof disabled !== 'boolean') return refuseFaults([{ pointer: '#/disabled', message: 'must be true or false' }]);
-  const described = describeAnew(client, fields);
-  if ('status' in described) return described;
+  const { disabled, ...fields } = call.body;
+  if (disabled !== undefined && typeof disabled !== 'boolean')
+    return refuseFaults([{ pointer: '#/disabled', message: 'must be true or false' }]);
   const updatedAt = call.services.now();
-  const updated = await call.services.records.clients.update(client.id, { ...described, disabled, updatedAt }, [
-    eventOf(call, 'client.updated', `client:${client.id}`, { changed: Object.keys(call.body), disabled }),
+  let reply = noClient();
+  // What was read above may be old by now: another may have disabled the client, or changed other fields of it.
+  const describe = (present: Client): ClientChange | undefined => {
+    const described = describeAnew(present, fields);
+    if ('status' in described) {
+      reply = described;
+      return undefined;
+    }
+    const changes = { ...described, ...defined({ disabled }), updatedAt };
+    reply = replyJson(200, showClient({ ...present, ...changes }));
+    return changes;
+  };
+  const updated = await call.services.records.clients.update(client.id, describe, [
+    eventOf(call, 'client.updated', `client:${client.id}`, {
+      changed: Object.keys(call.body),
+      ...defined({ disabled }),
+    }),
   ]);
-  if (!updated) return noClient();
-  if (disabled) await endEverythingOf(call, { client: client.id });
-  return replyJson(200, showClient({ ...client, ...described, disabled, updatedAt }));
+  if (updated && disabled === true) await endEverythingOf(call, { client: client.id });
+  return reply;
 });
 
 /** The old secret is worth nothing from now on; tokens that were given out stay good. */
@@ -80,21 +93,26 @@ export const rotateClientSecret = plainAction(async (call) => {
   const secret = makeClientSecret();
   const fields = { secretHash: hashClientSecret(secret), updatedAt: call.services.now() };
   const updated = await call.services.records.clients.update(client.id, fields, [
-    eventOf(call, 'client.updated', `client:${client.id}`, { changed: ['secret'], disabled: client.disabled }),
+    eventOf(call, 'client.updated', `client:${client.id}`, { changed: ['secret'] }),
   ]);
   return updated ? replyJson(200, withSecret({ ...client, ...fields }, secret)) : noClient();
 });
 
+/** As with a user: what it holds ends while it is still there, so that a removal that failed half-way can be sent again. */
 export const removeClient = plainAction(async (call) => {
   const client = await findClient(call);
   if (client === undefined) return noClient();
   if (client.source === 'config') return belongsToConfig('client', client.id);
+  const change = { disabled: true, updatedAt: call.services.now() };
+  const disabled = await call.services.records.clients.update(client.id, change, [
+    eventOf(call, 'client.updated', `client:${client.id}`, { changed: ['disabled'], disabled: true }),
+  ]);
+  if (!disabled) return noClient();
+  await endEverythingOf(call, { client: client.id });
   const removed = await call.services.records.clients.remove(client.id, [
     eventOf(call, 'client.removed', `client:${client.id}`, { name: client.name }),
   ]);
-  if (!removed) return noClient();
-  await endEverythingOf(call, { client: client.id });
-  return replyNothing();
+  return removed ? replyNothing() : noClient();
 });
 
 /** The description with some fields exchanged, judged as a whole: fields depend on each other. */

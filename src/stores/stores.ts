@@ -131,11 +131,21 @@ export interface Client {
   readonly updatedAt: number;
 }
 
+export type ClientChange = Partial<Omit<Client, 'id' | 'source' | 'createdAt'>>;
+
 export interface Clients {
   create(client: Client, events: Events): Promise<void>;
   find(id: string): Promise<Client | undefined>;
   list(page: PageRequest): Promise<Page<Client>>;
-  update(id: string, change: Partial<Omit<Client, 'id' | 'source' | 'createdAt'>>, events: Events): Promise<boolean>;
+  /**
+   * A change that depends on what is there is given as a function of it, which no other change comes between; where it is
+   * undefined nothing is changed. False where there is no client or no change.
+   */
+  update(
+    id: string,
+    change: ClientChange | ((present: Client) => ClientChange | undefined),
+    events: Events,
+  ): Promise<boolean>;
   remove(id: string, events: Events): Promise<boolean>;
   count(source: Source): Promise<number>;
 }

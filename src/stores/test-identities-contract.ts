@@ -18,6 +18,9 @@ export function identitiesContract(records: () => Records): void {
       assert.equal(await clients.update(client.id, change, []), true);
       assert.deepEqual(await clients.find(client.id), { ...client, ...change });
       assert.equal(await clients.update('nobody', change, []), false);
+      assert.equal(await clients.update(client.id, ({ updatedAt }) => ({ updatedAt: updatedAt + 1 }), []), true);
+      assert.equal(await clients.update(client.id, () => undefined, []), false);
+      assert.deepEqual(await clients.find(client.id), { ...client, ...change, updatedAt: 10 });
       assert.ok((await clients.list({ limit: 1_000 })).items.some((item) => item.id === client.id));
       assert.equal(await clients.remove(client.id, []), true);
       assert.equal(await clients.remove(client.id, []), false);

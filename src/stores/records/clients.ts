@@ -30,9 +30,12 @@ export function clients(database: RecordsDatabase, audit: AuditTrail): Clients {
     async update(id, change, events) {
       return await database.change(async (transaction) => {
         const query = transaction.selectFrom('clients').selectAll().where('id', '=', id);
-        const present = await (database.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
-        if (present === undefined) return false;
-        const { source: _source, created_at: _createdAt, ...values } = rowOf({ ...clientOf(present), ...change, id });
+        const row = await (database.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+        if (row === undefined) return false;
+        const present = clientOf(row);
+        const changed = typeof change === 'function' ? change(present) : change;
+        if (changed === undefined) return false;
+        const { source: _source, created_at: _createdAt, ...values } = rowOf({ ...present, ...changed, id });
         await transaction.updateTable('clients').set(values).where('id', '=', id).execute();
         await audit.record(transaction, events);
         return true;
