@@ -168,6 +168,15 @@ export function auditContract(harness: RecordsHarness, sealer: Sealer): void {
         seq: 5,
         fault: 'edited',
       },
+      { does: 'inserts one far behind the newest', sql: forged('seq + 1000'), seq: 6, fault: 'inserted' },
+      { does: 'inserts the largest number there is', sql: forged('9223372036854775807'), seq: 6, fault: 'inserted' },
+      { does: 'inserts one before the first', sql: forged('0'), seq: 1, fault: 'inserted' },
+      {
+        does: 'puts an older head back that was once genuine',
+        sql: 'update audit_head set seq = older.seq, at = older.at, hash = older.hash, mac = older.mac from older',
+        seq: 3,
+        fault: 'inserted',
+      },
       {
         does: 'rolls the head back',
         sql: 'delete from audit_log where seq = 5; update audit_head set seq = 4, hash = (select hash from audit_log where seq = 4)',
@@ -180,7 +189,10 @@ export function auditContract(harness: RecordsHarness, sealer: Sealer): void {
         const database = await harness.create();
         const records = await openRecords(database.settings, { sealer, readOnly: false });
         try {
-          for (let n = 1; n <= 5; n += 1) await records.audit.append([event('user.updated', { detail: { n } })]);
+          for (let n = 1; n <= 5; n += 1) {
+            await records.audit.append([event('user.updated', { detail: { n } })]);
+            if (n === 2) await database.execute('create table older as select * from audit_head');
+          }
           await database.execute(sql);
           assert.deepEqual(verdictOf(await records.audit.verify()), expected);
         } finally {
@@ -211,4 +223,9 @@ function verdictOf(verdict: Awaited<ReturnType<Records['audit']['verify']>>): un
 
 function event(type: AuditType, change: Partial<AuditEvent> = {}): AuditEvent {
   return { type, actor: 'admin:test', subject: 'test:1', ...change };
+}
+
+/** A copy of a record under another number. */
+function forged(seq: string): string {
+  return `insert into audit_log select ${seq}, at, type, actor, subject, address, request_id, detail, previous, hash from audit_log where seq = 5`;
 }

@@ -1,4 +1,5 @@
-import type { AuditEvent, AuditLog, AuditRecord, AuditType } from '../audit.ts';
+import { sql } from 'kysely';
+import type { AuditEvent, AuditLog, AuditRecord, AuditType, ChainVerdict } from '../audit.ts';
 import { canonicalJson, chainEvent, isHeadGenuine, macOfHead, verifyChain } from '../audit-chain.ts';
 import { objectOf, orNull, orUndefined } from './columns.ts';
 import type { Change, RecordsDatabase } from './database.ts';
@@ -91,9 +92,14 @@ export function auditLog(database: RecordsDatabase, secrets: StoreSecrets): Audi
         const message = 'The head of the log, which holds the place of the newest record, was changed.';
         return { intact: false, seq: head.seq, fault: 'head-changed', message };
       }
+      const early = await findStray(database, 'first');
+      if (early !== undefined) return inserted(1, `A record numbered ${early} stands before the first.`);
       const upTo = head.seq;
       const verdict = await verifyChain(secrets.auditKey, pages(after, upTo), head);
-      if (!verdict.intact || options.expected === undefined) return verdict;
+      if (!verdict.intact) return verdict;
+      const late = await findStray(database, 'newest');
+      if (late !== undefined) return inserted(upTo + 1, `A record numbered ${late} stands behind the newest.`);
+      if (options.expected === undefined) return verdict;
       return await verifyChain(secrets.auditKey, pages(after, upTo), options.expected);
     },
   };
@@ -104,6 +110,30 @@ interface Head {
   readonly at: number;
   readonly hash: string;
   readonly mac: string;
+}
+
+/** Looks for a record where the chain does not reach: the log has shown it to people and to other processes, and no hash holds it. */
+async function findStray(database: RecordsDatabase, beyond: keyof typeof strays): Promise<string | undefined> {
+  const row = await database.reader
+    .selectFrom('audit_log')
+    // As text: a number of somebody else may be larger than JavaScript tells exactly.
+    .select(sql<string | null>`cast(seq as text)`.as('number'))
+    .where(strays[beyond])
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : (row.number ?? 'with nothing');
+}
+
+const strays = {
+  // SQLite takes null for a primary key.
+  first: sql<boolean>`(seq < 1 or seq is null)`,
+  // One statement sees a record and the head that was moved with it, or neither.
+  newest: sql<boolean>`seq > (select seq from audit_head where id = 1)`,
+} as const;
+
+function inserted(seq: number, message: string): ChainVerdict {
+  return { intact: false, seq, fault: 'inserted', message };
 }
 
 /** Reads the log in parts, up to where it was when the reading began. */
