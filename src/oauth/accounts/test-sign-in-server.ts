@@ -62,6 +62,8 @@ export async function startFleet(
 export interface SignInServerOptions {
   readonly upstream?: (issuer: string) => UpstreamProvider;
   readonly counters?: (real: Counters) => Counters;
+  /** What the server works with in the place of its records; tests keep the real ones. */
+  readonly records?: (real: Records) => Records;
   /** Shown in the place of the issuer, as TLS in front would have it. */
   readonly issuer?: string;
 }
@@ -87,11 +89,12 @@ export async function startSignInServer(options: SignInServerOptions = {}): Prom
   const events: AuditEvent[] = [];
   const faults: unknown[] = [];
   const facts = { address: '192.0.2.7' };
+  const served = options.records?.(records) ?? records;
   const server = await createAuthorizationServer({
     issuer,
-    records,
+    records: served,
     counters,
-    accounts: createAccounts(records),
+    accounts: createAccounts(served),
     screens: createScreens(createLook({ title: 'Harbour Works', issuer })),
     createInteractions: createInteractions({ title: 'Harbour Works', upstream }),
     scopes: { 'ships:read': 'See the ships of your fleet', 'ships:steer': 'Steer the ships of your fleet' },
