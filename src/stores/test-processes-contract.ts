@@ -9,6 +9,7 @@ import type { Records } from './stores.ts';
 import type { RacerAnswer, RacerTask } from './test-racer.ts';
 import {
   artifactNamed,
+  clientNamed,
   consumerNamed,
   keyOf,
   type RecordsHarness,
@@ -177,6 +178,34 @@ export function processesContract(harness: RecordsHarness, sealingKey: Uint8Arra
         assert.deepEqual(await exchanged.artifacts.find(artifact.model, 'a'), { ...artifact, consumedAt: undefined });
         assert.equal((await exchanged.audit.verify()).intact, true);
         await exchanged.close();
+      });
+    });
+
+    it('is given no new log where its own was taken out with all that held it', async () => {
+      const wiped = 'delete from audit_log; delete from audit_head; delete from store_secrets';
+      const rests: readonly ((records: Records) => Promise<unknown>)[] = [
+        async (records) => await records.consumers.create(consumerNamed('c'), []),
+        async (records) => await records.clients.create(clientNamed('c'), []),
+        async (records) => await records.users.create(userNamed('ada'), []),
+        async (records) => await records.artifacts.upsert(artifactNamed('a')),
+        async (records) => await records.sessions.create(sessionNamed('s'), []),
+        async (records) =>
+          await records.signingKeys.rotate('oauth', () => ({ keys: [signingKeyNamed('k')], events: [] })),
+      ];
+      for (const leave of rests) {
+        await withRecords(async (records, { settings, execute }) => {
+          await records.audit.append([{ type: 'config.applied', actor: 'config', subject: '' }]);
+          await leave(records);
+          await execute(wiped);
+          await assert.rejects(openRecords(settings, { sealer, readOnly: false }), /lost its own secret/);
+          // Nothing was made half: the next start is refused as well.
+          await assert.rejects(openRecords(settings, { sealer, readOnly: false }), /lost its own secret/);
+        });
+      }
+      await withRecords(async (records, { settings, execute }) => {
+        await records.audit.append([{ type: 'config.applied', actor: 'config', subject: '' }]);
+        await execute('delete from audit_head; delete from store_secrets');
+        await assert.rejects(openRecords(settings, { sealer, readOnly: false }), /lost its own secret/);
       });
     });
 

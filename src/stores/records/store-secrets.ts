@@ -1,8 +1,10 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
 import { GENESIS_HASH, macOfHead } from '../audit-chain.ts';
 import type { Sealer } from '../sealer.ts';
-import type { RecordsDatabase } from './database.ts';
+import type { Change, RecordsDatabase } from './database.ts';
 import { sealRowsAnew } from './seal-anew.ts';
+import type { Tables } from './tables.ts';
 
 /** What a store hashes and seals with. */
 export interface StoreSecrets {
@@ -17,8 +19,8 @@ export type HashKind = 'artifact' | 'user-code' | 'uid' | 'session';
 
 /**
  * The secret of a store: 32 random bytes, kept in it under the sealer. Hashes are made with it rather than with the sealing
- * key, so that this key can be exchanged without any hash becoming another. It is made with the store; a store that has
- * records but lost it is refused, and so is a sealer that cannot open it.
+ * key, so that this key can be exchanged without any hash becoming another. It is made with the store; a store that holds
+ * anything but lost it is refused, and so is a sealer that cannot open it.
  */
 export async function readSecrets(database: RecordsDatabase, sealer: Sealer): Promise<StoreSecrets> {
   return secretsFrom(open(sealer, await find(database)), sealer);
@@ -37,6 +39,8 @@ export async function readOrMakeSecrets(database: RecordsDatabase, sealer: Seale
       .onConflict((conflict) => conflict.doNothing())
       .executeTakeFirst();
     if (made.numInsertedOrUpdatedRows !== 1n) return; // another process was first
+    // Whoever took out the secret, the head and the log with it would else be given a new log that verifies.
+    for (const table of lastingTables) if (await holdsRows(change, table)) throw new Error(LOST);
     const start = { seq: 0, at: 0, hash: GENESIS_HASH };
     const mac = macOfHead(secretsFrom(secret, sealer).auditKey, start);
     await change
@@ -66,8 +70,13 @@ async function find(database: RecordsDatabase): Promise<string> {
     .select('sealed')
     .where('name', '=', NAME)
     .executeTakeFirst();
-  if (row === undefined) throw new Error('The database of records has lost its own secret; restore a backup.');
+  if (row === undefined) throw new Error(LOST);
   return row.sealed;
+}
+
+async function holdsRows(change: Change, table: string): Promise<boolean> {
+  const { rows } = await sql`select 1 from ${sql.table(table)} limit 1`.execute(change);
+  return rows.length > 0;
 }
 
 function open(sealer: Sealer, sealed: string): string {
@@ -93,6 +102,21 @@ function secretsFrom(secret: string, sealer: Sealer): StoreSecrets {
   };
 }
 
+/** Every table but those that are made with the store itself. A new one that is left out does not compile. */
+const lastingTables = Object.keys({
+  consumers: true,
+  api_keys: true,
+  clients: true,
+  users: true,
+  removed_users: true,
+  passkeys: true,
+  artifacts: true,
+  sessions: true,
+  signing_keys: true,
+  audit_log: true,
+} satisfies Record<Exclude<keyof Tables, 'schema_version' | 'store_secrets' | 'audit_head'>, true>);
+
+const LOST = 'The database of records has lost its own secret; restore a backup.';
 const NAME = 'store';
 const CONTEXT = 'store_secrets store';
 const SECRET_BYTES = 32;
