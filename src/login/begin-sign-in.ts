@@ -1,6 +1,7 @@
 import {
   buildAuthorizationUrl,
   buildAuthorizationUrlWithPAR,
+  type Configuration,
   calculatePKCECodeChallenge,
   randomNonce,
   randomPKCECodeVerifier,
@@ -12,6 +13,7 @@ import type { AppRequest } from './app-request.ts';
 import { type LoginSettings, pathOf } from './login-settings.ts';
 import type { LoginParts } from './parts.ts';
 import type { Provider } from './provider.ts';
+import { noteFailure, providerFailure } from './provider-failure.ts';
 
 /** Sends a browser to the provider: authorization code with PKCE, state and nonce; pushed (RFC 9126) where the provider takes that. */
 export async function beginSignIn(request: AppRequest, provider: Provider, parts: LoginParts): Promise<Answer> {
@@ -38,11 +40,23 @@ export async function beginSignIn(request: AppRequest, provider: Provider, parts
   if (login.resource !== undefined) parameters.set('resource', login.resource);
   // OpenID Connect Core §11: a provider passes over offline_access unless the person is asked.
   if (scopes.includes('offline_access')) parameters.set('prompt', 'consent');
+  try {
+    const location = await providerLocation(configuration, parameters);
+    return redirect(location.href, parts.transactions.keep(request.headers, login.name, transaction));
+  } catch (error) {
+    const failure = providerFailure(error);
+    if (failure === undefined) throw error;
+    await noteFailure(parts, login, { error, message: 'a sign-in could not be begun at the provider' });
+    const action = { kind: 'link', label: 'Try again', href: `${request.path}${request.search}` } as const;
+    return deny(request, failure.code, { detail: failure.detail, action });
+  }
+}
+
+async function providerLocation(configuration: Configuration, parameters: URLSearchParams): Promise<URL> {
   const pushed = configuration.serverMetadata().pushed_authorization_request_endpoint !== undefined;
-  const location = pushed
-    ? await buildAuthorizationUrlWithPAR(configuration, parameters)
+  return pushed
+    ? buildAuthorizationUrlWithPAR(configuration, parameters)
     : buildAuthorizationUrl(configuration, parameters);
-  return redirect(location.href, parts.transactions.keep(request.headers, login.name, transaction));
 }
 
 /** `openid` first: without it the provider says nothing of who signs in. */

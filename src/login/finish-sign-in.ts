@@ -1,12 +1,4 @@
-import {
-  AuthorizationResponseError,
-  authorizationCodeGrant,
-  ClientError,
-  type Configuration,
-  fetchUserInfo,
-  type IDToken,
-  ResponseBodyError,
-} from 'openid-client';
+import { authorizationCodeGrant, ClientError, type Configuration, fetchUserInfo, type IDToken } from 'openid-client';
 import { COOKIE_ATTRIBUTES, newSessionId, sessionCookieName, sessionName } from '../identity/session-cookie.ts';
 import { cookieValues } from '../identity/session-cookie-field.ts';
 import type { JsonObject } from '../lib/json.ts';
@@ -17,6 +9,7 @@ import { scopesOf } from './begin-sign-in.ts';
 import { type LoginSettings, pathOf } from './login-settings.ts';
 import type { LoginParts } from './parts.ts';
 import type { Provider } from './provider.ts';
+import { noteFailure, providerFailure } from './provider-failure.ts';
 import { TRANSACTION_MS, type Transaction } from './transaction.ts';
 
 /**
@@ -51,10 +44,10 @@ export async function finishSignIn(request: AppRequest, provider: Provider, part
       ...cookies,
     ]);
   } catch (error) {
-    const refusal = explain(error);
-    if (refusal === undefined) throw error;
-    parts.log.warn({ login: login.name, issuer: login.issuer, err: error }, 'a sign-in failed at the provider');
-    return deny(request, refusal.code, { detail: refusal.detail, action: again, cookies });
+    const failure = providerFailure(error);
+    if (failure === undefined) throw error;
+    await noteFailure(parts, login, { error, message: 'a sign-in failed at the provider' });
+    return deny(request, failure.code, { detail: failure.detail, action: again, cookies });
   }
 }
 
@@ -135,28 +128,6 @@ async function replaceSession(request: AppRequest, session: Session, parts: Logi
   }
   const subject = `session:${sessionName(session.id)}`;
   await parts.records.sessions.create(session, [{ type: 'session.created', actor, subject, ...origin, detail }]);
-}
-
-interface Refusal {
-  readonly code: 'bad-request' | 'forbidden' | 'bad-gateway';
-  readonly detail: string;
-}
-
-/** What a person is told of a failure; the words of the provider stay in the log. Undefined for faults of our own. */
-function explain(error: unknown): Refusal | undefined {
-  if (error instanceof AuthorizationResponseError) {
-    if (error.error === 'access_denied')
-      return { code: 'forbidden', detail: 'The sign-in was cancelled or refused at the provider.' };
-    return { code: 'bad-gateway', detail: 'The provider could not complete the sign-in.' };
-  }
-  if (error instanceof ResponseBodyError) {
-    if (error.error === 'invalid_grant')
-      return { code: 'bad-request', detail: 'The provider does not accept this sign-in any more.' };
-    return { code: 'bad-gateway', detail: 'The provider did not accept the gateway.' };
-  }
-  if (error instanceof ClientError)
-    return { code: 'bad-gateway', detail: 'The answer of the provider could not be accepted.' };
-  return undefined;
 }
 
 const MESSAGE_CLAIMS: ReadonlySet<string> = new Set([

@@ -130,9 +130,7 @@ function fault(request: AppRequest, error: unknown, parts: LoginParts): Answer {
   const again = { kind: 'link', label: 'Try again', href: request.path } as const;
   // Trying again makes sense where a link leads back to the same; a callback counts once.
   const action = request.method === 'GET' && !request.path.endsWith('/callback') ? again : undefined;
-  const { error: code, error_description: description } = Object(error); // what the provider said, where it said something
-  const said = typeof code === 'string' ? { provider: { error: code, description } } : {};
-  parts.log.error({ requestId: request.id, path: request.path, err: error, ...said }, 'a login failed');
+  parts.log.error({ requestId: request.id, path: request.path, err: error }, 'a login failed');
   return deny(request, error instanceof StoreUnavailable ? 'identity-unavailable' : 'internal-error', { action });
 }
 

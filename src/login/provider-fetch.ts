@@ -11,6 +11,9 @@ export interface ProviderFetch {
   close(): Promise<void>;
 }
 
+/** Nobody answered, or not within the bounds below. */
+export class NoAnswer extends Error {}
+
 /**
  * Fetches what a provider says, in bounds: no redirects, at most 256 KiB, at most ten seconds. The issuer is the operator's word
  * and may be anywhere; the endpoints its metadata names are the provider's word, and where the issuer itself is on the public
@@ -56,7 +59,7 @@ export function boundedFetch(inner: CustomFetch): CustomFetch {
       return await readReply(await inner(url, { ...options, redirect: 'manual', signal }));
     } catch (error) {
       // A TypeError, as fetch throws where nobody answers, would be taken for a mistake of ours.
-      throw new Error(`the provider gave no answer at ${new URL(url).origin}`, { cause: error });
+      throw new NoAnswer(`the provider gave no answer at ${new URL(url).origin}`, { cause: error });
     }
   };
 }

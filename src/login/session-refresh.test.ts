@@ -88,6 +88,27 @@ describe('refreshing the tokens of a session', () => {
     assert.equal(await login.app.refresh(session.id), true);
   });
 
+  it('rests as well where the provider refuses the gateway with a challenge, and keeps the session', async () => {
+    const { session } = await login.signedIn();
+    login.provider.intercept = (request, response) => {
+      if (request.url !== '/token') return false;
+      response.writeHead(401, { 'content-type': 'application/json', 'www-authenticate': 'Basic realm="token"' });
+      response.end('{"error":"invalid_client","error_description":"the secret was changed"}');
+      return true;
+    };
+    later(595);
+    const before = refreshes();
+    assert.equal(await login.app.refresh(session.id), true);
+    assert.equal(await login.app.refresh(session.id), true);
+    assert.equal(refreshes() - before, 1);
+    assert.match(login.log.join('\n'), /could not be refreshed .*the secret was changed/);
+    later(601);
+    await assert.rejects(login.app.refresh(session.id), StoreUnavailable);
+    login.provider.intercept = undefined;
+    later(611);
+    assert.equal(await login.app.refresh(session.id), true);
+  });
+
   it('ends an expired session without a refresh token', async () => {
     const { session } = await login.signedIn();
     await login.records.sessions.update({ ...session, refreshToken: undefined }, []);

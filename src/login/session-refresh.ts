@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ClientError, ResponseBodyError, refreshTokenGrant } from 'openid-client';
+import { refreshTokenGrant } from 'openid-client';
 import { sessionName } from '../identity/session-cookie.ts';
 import type { AuditType } from '../stores/audit.ts';
 import { type Events, type Session, StoreUnavailable } from '../stores/stores.ts';
 import type { LoginParts } from './parts.ts';
 import type { Provider } from './provider.ts';
+import { noteFailure, providerFailure } from './provider-failure.ts';
 
 export interface SessionRefresher {
   /** Whether the session still stands. Rejects with StoreUnavailable where that, or a needed token, cannot be had now. */
@@ -23,7 +24,7 @@ export function createSessionRefresher(
   providerOf: (login: string) => Provider | undefined,
 ): SessionRefresher {
   const running = new Map<string, Promise<boolean>>();
-  /** Providers that gave no answer, and until when they are left alone. */
+  /** Providers that gave no token, and until when they are left alone. */
   const resting = new WeakMap<Provider, number>();
 
   function refresh(id: string): Promise<boolean> {
@@ -62,7 +63,7 @@ export function createSessionRefresher(
     if (provider === undefined || provider.settings.issuer !== session.issuer) return end(session, 'login-removed');
     if (refreshToken === undefined) return isExpired(session) ? end(session, 'token-expired') : true;
     if (parts.clock() < (resting.get(provider) ?? 0))
-      return keepWhatWorks(session, 'the provider gave no answer a moment ago');
+      return keepWhatWorks(session, 'the provider gave none a moment ago');
     try {
       const { resource } = provider.settings;
       const tokens = await refreshTokenGrant(
@@ -82,12 +83,13 @@ export function createSessionRefresher(
         tokenExpiresAt: tokens.expires_in === undefined ? undefined : now + tokens.expires_in * 1_000,
       });
     } catch (error) {
-      if (error instanceof ResponseBodyError && error.error === 'invalid_grant') return end(session, 'refresh-refused');
-      if (!(error instanceof ClientError || error instanceof ResponseBodyError || error instanceof StoreUnavailable))
-        throw error;
-      parts.log.warn({ login: session.login, err: error }, 'the tokens of a session could not be refreshed');
+      const failure = providerFailure(error);
+      if (failure?.kind === 'grant-refused') return end(session, 'refresh-refused');
+      if (failure === undefined && !(error instanceof StoreUnavailable)) throw error;
+      const message = 'the tokens of a session could not be refreshed';
+      await noteFailure(parts, provider.settings, { error, message });
       resting.set(provider, parts.clock() + REST_MS);
-      return keepWhatWorks(session, 'the provider gave no answer');
+      return keepWhatWorks(session, 'the provider gave none');
     }
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { sessionCookieName } from '../identity/session-cookie.ts';
 import { ORIGIN, startTestLogin, type TestLogin } from './test-login.ts';
@@ -195,4 +196,50 @@ describe('a sign-in', () => {
     const post = await browser.visit(`${ORIGIN}/.auth/callback`, { method: 'POST' });
     assert.deepEqual([post.status, post.headers['allow']], [405, 'GET']);
   });
+});
+
+describe('a sign-in that the provider or the way to it fails', () => {
+  for (const pushed of [false, true]) {
+    const place = pushed ? '/request' : '/token';
+
+    it(`is told as such where the secret is a wrong one, at ${place}`, async () => {
+      const login = await startTestLogin({ pushed, settings: { clientSecret: 'another-secret-than-the-registered' } });
+      try {
+        const page = await login.browser().follow(`${ORIGIN}/.auth/login`);
+        assert.equal(page.status, 502);
+        assert.match(page.text, /The provider did not accept the gateway\./);
+        assert.match(login.log.join('\n'), /"provider":\{"status":401,"error":"invalid_client"/);
+      } finally {
+        await login.close();
+      }
+    });
+
+    it(`is told as such where ${place} does not answer, and where it is in trouble`, async () => {
+      const login = await startTestLogin({ pushed });
+      try {
+        for (const fail of [
+          (response: ServerResponse) => response.destroy(),
+          (response: ServerResponse) => response.writeHead(503).end(),
+        ]) {
+          login.provider.intercept = (request, response) => {
+            if (request.url !== place) return false;
+            fail(response);
+            return true;
+          };
+          const page = await login.browser().follow(`${ORIGIN}/.auth/login?return_to=/a`);
+          assert.equal(page.status, 503, login.log.join('\n'));
+          assert.match(page.text, /The provider gives no answer/);
+          assert.match(page.text, pushed ? /href="\/\.auth\/login\?return_to=\/a"/ : /href="\/\.auth\/login"/);
+        }
+        login.provider.intercept = (request, response) => {
+          if (request.url !== place) return false;
+          response.writeHead(200, { 'content-type': 'text/html' }).end('<p>');
+          return true;
+        };
+        assert.equal((await login.browser().follow(`${ORIGIN}/.auth/login`)).status, 502);
+      } finally {
+        await login.close();
+      }
+    });
+  }
 });
