@@ -195,7 +195,7 @@ export class IdentityPlane {
 
   #heard(records: readonly AuditRecord[]): void {
     this.#seq = records.at(-1)?.seq ?? this.#seq;
-    const changes = records.filter(({ type }) => auditTypes[type].invalidates);
+    const changes = records.filter(isChange);
     // Sent even where nothing is to be forgotten: a worker is as fresh as the last number it has heard.
     this.#tell?.({ kind: 'changes', records: changes, seq: this.#seq });
     for (const listener of this.#onChange) listener(records);
@@ -228,4 +228,10 @@ export class IdentityPlane {
       this.stores.failed(error);
     }
   }
+}
+
+/** While gateways are upgraded one by one the log has types that this version does not know: such a record may end anything, and must not stop the rest. */
+function isChange({ type }: AuditRecord): boolean {
+  const known: Readonly<Record<string, { readonly invalidates: boolean }>> = auditTypes;
+  return known[type]?.invalidates ?? true;
 }

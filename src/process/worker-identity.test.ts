@@ -12,6 +12,7 @@ import { SharedFreshness } from '../identity/freshness.ts';
 import { issuerSettings } from '../identity/issuer-settings.ts';
 import { createKey } from '../identity/key-keeper.ts';
 import { createLog } from '../observe/log.ts';
+import type { AuditType } from '../stores/audit.ts';
 import { allocateCounters } from '../stores/open-counters.ts';
 import { IdentityPlane } from './identity-plane.ts';
 import type { FromWorker, StoreFacts } from './messages.ts';
@@ -118,6 +119,26 @@ describe('what a worker knows of callers', () => {
     const later = await born();
     assert.equal(later.services.revocations.isRevoked(token), true);
     await later.close();
+  });
+
+  test('a type of a later version stops no news, and lets go of what it may have ended', async () => {
+    const { records } = plane.foundations;
+    const consumer = { id: 'con', name: 'acme', metadata: {}, disabled: false, source: 'admin', createdAt: 0 } as const;
+    await records.consumers.create(consumer, []);
+    const made = await createKey(records, { consumerId: 'con', name: 'main', scopes: [] }, BY);
+    assert.ok(made.refusal === undefined);
+    const { keys, revocations } = worker.services;
+    const isHeld = () => !(keys.find(made.key.id) instanceof Promise);
+    await until('the key to be held', async () => (await keys.find(made.key.id)) !== undefined && isHeld());
+    const type = 'key.frozen' as AuditType; // what the store of another version gives back
+    await records.audit.append([
+      { type, actor: 'admin:ada', subject: `key:${made.key.id}` },
+      { type: 'grant.revoked', actor: 'admin:ada', subject: 'grant:g' },
+    ]);
+    plane.nudge();
+    const token = { jti: 'j', grantId: 'g', clientId: undefined, subject: undefined, issuedAt: Date.now() / 1_000 };
+    await until('the record behind it', () => revocations.isRevoked(token));
+    assert.equal(isHeld(), false);
   });
 
   test('keys of issuers come by themselves and at a question, and go with the issuer', async () => {
