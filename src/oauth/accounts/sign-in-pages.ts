@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { JsonObject } from '../../lib/json.ts';
 import type { User } from '../../stores/stores.ts';
 import type { PreparedForm, Screen } from '../interaction-contract.ts';
@@ -36,18 +37,31 @@ export async function firstPage(
 
 /** Who has shown the right password, on the way to the second page and back. */
 export const SECOND_FACTOR = 'second factor';
-const SECOND_FACTOR_MS = 600_000;
+/** How long after the password, in milliseconds. */
+export const SECOND_FACTOR_MS = 600_000;
+
+export interface PendingUser {
+  readonly user: User;
+  /** Milliseconds since the epoch; however many codes are tried, it does not move. */
+  readonly until: number;
+}
+
+/** Stands for the password that was right: what is sealed ends with it. */
+export function passwordMark({ passwordHash }: User): string {
+  return hash('sha256', passwordHash ?? '', 'base64url');
+}
 
 /** The second page. That the password was right is sealed into its forms. */
 export async function secondPage(
   desk: Desk,
   visit: Visit,
   place: SignInPlace,
-  told: { readonly user: User; readonly problem?: string },
+  told: { readonly pending: PendingUser; readonly problem?: string },
 ): Promise<Screen> {
-  const { user } = told;
-  const facts: JsonObject = { scope: place.scope, browser: visit.browser, userId: user.id };
-  const pending = await desk.seal.seal(SECOND_FACTOR, facts, SECOND_FACTOR_MS);
+  const { user, until } = told.pending;
+  const password = passwordMark(user);
+  const facts: JsonObject = { scope: place.scope, browser: visit.browser, userId: user.id, password, until };
+  const pending = await desk.seal.seal(SECOND_FACTOR, facts, until - Date.now());
   return secondFactorScreen(desk.look, {
     totp: user.totpSecret === undefined ? undefined : placeForm(desk, visit, place, { action: 'code', pending }),
     passkey:

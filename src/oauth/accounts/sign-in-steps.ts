@@ -6,7 +6,15 @@ import { type Desk, userEvent } from './desk.ts';
 import { knownBrowserOf } from './known-browser.ts';
 import { takeCode } from './one-time-code.ts';
 import { passkeyIdOf, provePasskey } from './passkeys.ts';
-import { CHALLENGE, firstPage, SECOND_FACTOR, secondPage } from './sign-in-pages.ts';
+import {
+  CHALLENGE,
+  firstPage,
+  type PendingUser,
+  passwordMark,
+  SECOND_FACTOR,
+  SECOND_FACTOR_MS,
+  secondPage,
+} from './sign-in-pages.ts';
 import type { SignInPlace } from './sign-in-place.ts';
 import type { Attempt } from './throttle.ts';
 import type { Visit } from './visit.ts';
@@ -66,21 +74,22 @@ async function takePassword(step: Step): Promise<StepOutcome> {
   if (refusal !== undefined) return refusal;
 
   // The same work whoever is asked for, and whether the account may sign in is looked at only after it (attack 47).
-  const user = await desk.parts.records.users.findByUsername(username);
-  const right = await verifyPassword(form.get('password') ?? '', user?.passwordHash);
-  if (user === undefined || !right || user.disabled) {
+  const found = await desk.parts.records.users.findByUsername(username);
+  const right = await verifyPassword(form.get('password') ?? '', found?.passwordHash);
+  if (found === undefined || !right || found.disabled) {
     await desk.throttle.failed(attempt);
-    const reason = user === undefined ? 'unknown-account' : right ? 'disabled' : 'wrong-password';
-    refused(step, user?.id, reason);
+    const reason = found === undefined ? 'unknown-account' : right ? 'disabled' : 'wrong-password';
+    refused(step, found?.id, reason);
     return {
       page: await firstPage(desk, visit, step.place, { problem: WRONG_PASSWORD, username: form.get('username') ?? '' }),
       status: 400,
     };
   }
   await desk.throttle.succeeded(attempt);
-  await hashAnew(desk, user, form.get('password') ?? '');
+  const user = await hashAnew(desk, found, form.get('password') ?? '');
   if (user.totpSecret === undefined && user.passkeys.length === 0) return { user, methods: ['pwd'] };
-  return { page: await secondPage(desk, visit, step.place, { user }), status: 200 };
+  const pending = { user, until: Date.now() + SECOND_FACTOR_MS };
+  return { page: await secondPage(desk, visit, step.place, { pending }), status: 200 };
 }
 
 async function takeFirstPasskey(step: Step): Promise<StepOutcome> {
@@ -97,29 +106,30 @@ async function takeFirstPasskey(step: Step): Promise<StepOutcome> {
 
 async function takeSecondCode(step: Step): Promise<StepOutcome> {
   const { desk, visit, place, form } = step;
-  const user = await pendingUser(step);
-  if (user?.totpSecret === undefined) return startAgain(step);
+  const pending = await pendingUser(step);
+  if (pending?.user.totpSecret === undefined) return startAgain(step);
+  const { user } = pending;
   const attempt: Attempt = { kind: 'code', address: visit.address, account: user.id, knownBrowser: undefined };
-  const refusal = await admit(step, attempt, user);
+  const refusal = await admit(step, attempt, pending);
   if (refusal !== undefined) return refusal;
-  const code = { secret: user.totpSecret, code: form.get('code') ?? '', userId: user.id };
+  const code = { secret: pending.user.totpSecret, code: form.get('code') ?? '', userId: user.id };
   if (await takeCode(code, desk.parts.counters)) {
     await desk.throttle.succeeded(attempt);
     return { user, methods: ['pwd', 'otp', 'mfa'] };
   }
   await desk.throttle.failed(attempt);
   refused(step, user.id, 'wrong-code');
-  return { page: await secondPage(desk, visit, place, { user, problem: WRONG_CODE }), status: 400 };
+  return { page: await secondPage(desk, visit, place, { pending, problem: WRONG_CODE }), status: 400 };
 }
 
 async function takeSecondPasskey(step: Step): Promise<StepOutcome> {
   const { desk, visit, place } = step;
   const pending = await pendingUser(step);
   if (pending === undefined) return startAgain(step);
-  const user = await provenOwner(step, pending);
+  const user = await provenOwner(step, pending.user);
   if (user !== undefined) return { user, methods: ['pwd', 'pop', 'user', 'mfa'] };
-  refused(step, pending.id, 'wrong-passkey');
-  return { page: await secondPage(desk, visit, place, { user: pending, problem: WRONG_PASSKEY }), status: 400 };
+  refused(step, pending.user.id, 'wrong-passkey');
+  return { page: await secondPage(desk, visit, place, { pending, problem: WRONG_PASSKEY }), status: 400 };
 }
 
 /** The account where its passkey answered the challenge of this page, once. */
@@ -150,14 +160,14 @@ async function keepCounter(
   await users.update(userId, { passkeys }, []);
 }
 
-/** Who showed the right password on the page before, at this place and in this browser. */
-async function pendingUser({ desk, visit, place, form }: Step): Promise<User | undefined> {
-  const facts = await desk.seal.open(SECOND_FACTOR, form.get('pending'));
-  const userId = facts?.['userId'];
-  if (typeof userId !== 'string' || facts?.['scope'] !== place.scope || facts['browser'] !== visit.browser)
-    return undefined;
+/** Who showed the password that is still theirs on the page before, at this place and in this browser. */
+async function pendingUser({ desk, visit, place, form }: Step): Promise<PendingUser | undefined> {
+  const { scope, browser, userId, password, until } = (await desk.seal.open(SECOND_FACTOR, form.get('pending'))) ?? {};
+  if (typeof userId !== 'string' || typeof until !== 'number') return undefined;
+  if (scope !== place.scope || browser !== visit.browser) return undefined;
   const user = await desk.parts.records.users.find(userId);
-  return user === undefined || user.disabled ? undefined : user;
+  if (user === undefined || user.disabled || passwordMark(user) !== password) return undefined;
+  return { user, until };
 }
 
 async function startAgain({ desk, visit, place }: Step): Promise<StepOutcome> {
@@ -165,20 +175,20 @@ async function startAgain({ desk, visit, place }: Step): Promise<StepOutcome> {
 }
 
 /** A page that says when to come again, where too many tries failed. It is the same for accounts that do not exist. */
-async function admit(step: Step, attempt: Attempt, user: User | undefined): Promise<StepOutcome | undefined> {
+async function admit(step: Step, attempt: Attempt, pending: PendingUser | undefined): Promise<StepOutcome | undefined> {
   const { desk, visit, place, form } = step;
   const admission = await desk.throttle.admit(attempt);
   if (admission.admitted) return undefined;
   if (admission.first) {
     const detail = { by: admission.by, factor: attempt.kind };
-    desk.parts.report(userEvent(visit, { type: 'user.throttled', userId: user?.id, byUser: false, detail }));
+    desk.parts.report(userEvent(visit, { type: 'user.throttled', userId: pending?.user.id, byUser: false, detail }));
   }
   const seconds = Math.max(1, Math.ceil((admission.until - Date.now()) / 1000));
   const problem = `Too many tries. Wait ${seconds === 1 ? 'a second' : `${seconds} seconds`} and try again.`;
   const page =
-    user === undefined
+    pending === undefined
       ? await firstPage(desk, visit, place, { problem, username: form.get('username') ?? '' })
-      : await secondPage(desk, visit, place, { user, problem });
+      : await secondPage(desk, visit, place, { pending, problem });
   return { page, status: 429, retryAfterSeconds: seconds };
 }
 
@@ -189,11 +199,14 @@ function refused({ desk, visit, place }: Step, userId: string | undefined, reaso
 }
 
 /** Brings a hash of older parameters up to date while the password is at hand. That it failed keeps nobody out. */
-async function hashAnew({ parts }: Desk, user: User, password: string): Promise<void> {
-  if (user.passwordHash === undefined || !needsRehash(user.passwordHash)) return;
+async function hashAnew({ parts }: Desk, user: User, password: string): Promise<User> {
+  if (user.passwordHash === undefined || !needsRehash(user.passwordHash)) return user;
   try {
-    await parts.records.users.update(user.id, { passwordHash: await hashPassword(password) }, []);
+    const passwordHash = await hashPassword(password);
+    await parts.records.users.update(user.id, { passwordHash }, []);
+    return { ...user, passwordHash };
   } catch (error) {
     parts.fault(error);
+    return user;
   }
 }

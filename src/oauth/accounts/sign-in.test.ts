@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Secret, TOTP } from 'otpauth';
+import { hashPassword, needsRehash } from '../../identity/password.ts';
 import { newTotpSecret } from './one-time-code.ts';
 import { PASSWORD, type SignInServer, startFleet } from './test-sign-in-server.ts';
 import { authorizeUrl, formsOf, openVisitor } from './test-visitor.ts';
 
 const WRONG = 'The username or the password is wrong.';
+
+/** Of the word "password", with parameters that are not those of today. */
+const OLD_HASH = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
 
 describe('sign-in', () => {
   let at: SignInServer;
@@ -139,6 +143,40 @@ describe('sign-in', () => {
     const elsewhere = await one.visitor.get(authorizeUrl(at, { clientId }));
     const moved = await one.visitor.submit(elsewhere, 'password', { action: 'code', pending, code });
     assert.match(moved.body, /Sign in again/);
+  });
+
+  test('that the password was right counts for ten minutes, whatever is tried meanwhile', async (t) => {
+    const secret = newTotpSecret();
+    await at.addUser('vic', { totpSecret: secret });
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+    const { visitor, page } = await begin();
+    const second = await visitor.submit(page, 'password', { username: 'vic', password: PASSWORD });
+    t.mock.timers.tick(570_000);
+    const wrong = await visitor.submit(second, 'code', { code: '12' });
+    assert.match(wrong.body, /The code is wrong/);
+    t.mock.timers.tick(60_000);
+    const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
+    assert.match((await visitor.submit(wrong, 'code', { code })).body, /Sign in again/);
+  });
+
+  test('that the password was right counts as long as it is the password', async () => {
+    const secret = newTotpSecret();
+    const user = await at.addUser('wil', { totpSecret: secret });
+    const { visitor, page } = await begin();
+    const second = await visitor.submit(page, 'password', { username: 'wil', password: PASSWORD });
+    await at.records.users.update(user.id, { passwordHash: await hashPassword('another harbour, another dawn') }, []);
+    const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
+    assert.match((await visitor.submit(second, 'code', { code })).body, /Sign in again/);
+  });
+
+  test('a hash of older parameters is brought up to date on the way to the code', async () => {
+    const secret = newTotpSecret();
+    const user = await at.addUser('xan', { totpSecret: secret, passwordHash: OLD_HASH });
+    const { visitor, page } = await begin();
+    const second = await visitor.submit(page, 'password', { username: 'xan', password: 'password' });
+    assert.equal(needsRehash((await at.records.users.find(user.id))?.passwordHash ?? ''), false);
+    const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
+    assert.match((await visitor.submit(second, 'code', { code })).body, /Allow Fleet app/);
   });
 
   test('an interaction belongs to the browser that began it', async () => {
