@@ -12,6 +12,8 @@ export interface Sealer {
   open(sealed: string, context: string): string;
   /** Whether it was sealed under the first key: what was not is to be sealed anew before its key is taken out. */
   isCurrent(sealed: string): boolean;
+  /** Whether it opens what other keys than the first have sealed. */
+  readonly opensOthers: boolean;
   /** Bytes for a purpose of its own, from the first key by HKDF-SHA-256 (RFC 5869): other bytes for each label and first key. */
   derive(label: string, bytes: number): Uint8Array;
 }
@@ -42,6 +44,7 @@ export function createSealer(keys: readonly Uint8Array[]): Sealer {
       if (key === undefined) throw new SealBroken('It was sealed with a key that is not among the sealing keys.');
       return decrypt(key.encryption, Buffer.from(body, 'base64url'), context);
     },
+    opensOthers: byId.size > 1,
     isCurrent: (sealed) => sealed.startsWith(`${VERSION}.${first.id}.`),
     derive: (label, bytes) => new Uint8Array(hkdfSync('sha256', first.derivation, '', `sallyport ${label}`, bytes)),
   };

@@ -181,6 +181,22 @@ export function processesContract(harness: RecordsHarness, sealingKey: Uint8Arra
       });
     });
 
+    it('is opened without the old sealing key, though a gateway went on with it after another had both', async () => {
+      await withRecords(async (first, { settings }) => {
+        const next = randomBytes(32);
+        const both = createSealer([next, sealingKey]);
+        await (await openRecords(settings, { sealer: both, readOnly: false })).close();
+        const user = userNamed('ada', { totpSecret: 'JBSWY3DPEHPK3PXP' });
+        await first.users.create(user, []);
+        await first.signingKeys.rotate('oauth', () => ({ keys: [signingKeyNamed('k')], events: [] }));
+        await (await openRecords(settings, { sealer: both, readOnly: false })).close();
+        const exchanged = await openRecords(settings, { sealer: createSealer([next]), readOnly: false });
+        assert.deepEqual(await exchanged.users.find(user.id), user);
+        assert.equal((await exchanged.signingKeys.list('oauth')).length, 1);
+        await exchanged.close();
+      });
+    });
+
     it('is given no new log where its own was taken out with all that held it', async () => {
       const wiped = 'delete from audit_log; delete from audit_head; delete from store_secrets';
       const rests: readonly ((records: Records) => Promise<unknown>)[] = [

@@ -26,7 +26,7 @@ export async function readSecrets(database: RecordsDatabase, sealer: Sealer): Pr
   return secretsFrom(open(sealer, await find(database)), sealer);
 }
 
-/** The same for who may write: makes the secret of a new store, and seals all rows anew once the sealing key was exchanged. */
+/** The same for who may write: makes the secret of a new store, and seals all rows anew while the sealing key is being exchanged. */
 export async function readOrMakeSecrets(database: RecordsDatabase, sealer: Sealer): Promise<StoreSecrets> {
   await database.migrate(async (change) => {
     // The head is made together with the secret: where it is there, a missing secret was not forgotten but taken out.
@@ -50,9 +50,9 @@ export async function readOrMakeSecrets(database: RecordsDatabase, sealer: Seale
   });
   const sealed = await find(database);
   const secret = open(sealer, sealed);
+  // At each start, not at the first alone: a gateway that did not have the new key yet may have sealed with the old one since.
+  if (sealer.opensOthers) await sealRowsAnew(database, sealer);
   if (!sealer.isCurrent(sealed)) {
-    await sealRowsAnew(database, sealer);
-    // Last: it marks that all others are done.
     await database.change(async (change) => {
       await change
         .updateTable('store_secrets')
