@@ -127,16 +127,7 @@ export function createUpstreamProvider(settings: UpstreamSettings): UpstreamProv
 /** What an account here may say of a person, in bounds: the rest of what a provider tells is none of our clients' business. */
 function keptClaims(told: Readonly<Record<string, unknown>>): JsonObject {
   const kept: Record<string, string | boolean> = {};
-  for (const name of [
-    'name',
-    'given_name',
-    'family_name',
-    'preferred_username',
-    'email',
-    'locale',
-    'zoneinfo',
-    'picture',
-  ]) {
+  for (const name of KEPT_TEXTS) {
     const value = told[name];
     if (typeof value === 'string' && value !== '' && value.length <= 512) kept[name] = value;
   }
@@ -144,3 +135,17 @@ function keptClaims(told: Readonly<Record<string, unknown>>): JsonObject {
     kept['email_verified'] = told['email_verified'];
   return kept;
 }
+
+const KEPT_TEXTS = [
+  'name',
+  'given_name',
+  'family_name',
+  'preferred_username',
+  'email',
+  'locale',
+  'zoneinfo',
+  'picture',
+] as const;
+
+/** The claims that are the provider's to tell. */
+export const KEPT_CLAIMS: ReadonlySet<string> = new Set([...KEPT_TEXTS, 'email_verified']);

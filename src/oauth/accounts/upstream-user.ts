@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { newUser } from '../../identity/user-keeper.ts';
 import type { AuditEvent } from '../../stores/audit.ts';
 import { Conflict, type User, type Users } from '../../stores/stores.ts';
-import type { UpstreamPerson } from './upstream-provider.ts';
+import { KEPT_CLAIMS, type UpstreamPerson } from './upstream-provider.ts';
 
 /**
  * The account of a person who signed in elsewhere. It is linked by issuer and subject and by nothing else: a name or an address
@@ -38,9 +38,10 @@ export async function userOfPerson(
   throw new Error(`no username was free for a person of ${person.issuer}`);
 }
 
-/** What the provider says of a person today is what holds. */
+/** What the provider says of a person today is what holds: that an address was verified does not pass on to the next one. */
 async function refreshed(user: User, person: UpstreamPerson, users: Users): Promise<User> {
-  const claims = { ...user.claims, ...person.claims };
+  const own = Object.entries(user.claims).filter(([name]) => !KEPT_CLAIMS.has(name));
+  const claims = { ...Object.fromEntries(own), ...person.claims };
   if (JSON.stringify(claims) === JSON.stringify(user.claims)) return user;
   await users.update(user.id, { claims, updatedAt: Date.now() }, []);
   return { ...user, claims };

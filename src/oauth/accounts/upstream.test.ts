@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { JsonObject } from '../../lib/json.ts';
 import { fleetApp, PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
 import { authorizeUrl, formsOf, openVisitor, type PageVisit, type Visitor } from './test-visitor.ts';
 import { createUpstreamFetch } from './upstream-fetch.ts';
 import { createUpstreamProvider } from './upstream-provider.ts';
+import { userOfPerson } from './upstream-user.ts';
 
 /** Two real servers: people have their accounts at the first, and the second lets them in. */
 describe('sign-in at another provider', () => {
@@ -83,6 +85,22 @@ describe('sign-in at another provider', () => {
     await there.addUser('bob');
     assert.match((await signIn('bob')).body, /signed in as <strong>bob-[0-9a-f]{12}</);
     assert.equal((await here.records.users.find(local.id))?.upstream, undefined);
+  });
+
+  test('says of a person what the provider says today, and what was added here', async () => {
+    const { users } = here.records;
+    const told = (claims: JsonObject) =>
+      userOfPerson(
+        { issuer: there.issuer, subject: 'grace', claims },
+        { users, createUsers: true, event: ({ id }) => ({ type: 'user.created', actor: 'anonymous', subject: id }) },
+      );
+    const grace = await told({ name: 'Grace', email: 'grace@example.com', email_verified: true });
+    assert(grace);
+    await users.update(grace.id, { claims: { ...grace.claims, department: 'pilots' } }, []);
+    // The new address is not verified because the old one was.
+    await told({ name: 'Grace', email: 'admin@example.com' });
+    const { claims } = (await users.find(grace.id)) ?? {};
+    assert.deepEqual(claims, { name: 'Grace', email: 'admin@example.com', department: 'pilots' });
   });
 
   test('a disabled account stays out', async () => {
