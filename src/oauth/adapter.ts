@@ -6,6 +6,7 @@ import type { Counters } from '../stores/counters.ts';
 import type { Records } from '../stores/stores.ts';
 import { createAddressBudget } from './address-budget.ts';
 import type { JwtTokens } from './jwt-tokens.ts';
+import { sessionAdapter } from './session-adapter.ts';
 import { tooManyRequests } from './too-many-requests.ts';
 
 export interface AdapterParts {
@@ -27,6 +28,7 @@ export function createAdapterFactory(parts: AdapterParts): AdapterFactory {
     if (model === 'Grant') return grantAdapter(stored, records);
     if (model === 'DeviceCode') return deviceAdapter(stored, counters);
     if (model === 'RefreshToken') return refreshAdapter(stored, records);
+    if (model === 'Session') return sessionAdapter(stored, records.artifacts);
     if (model === 'AccessToken' || model === 'ClientCredentials') {
       return {
         ...stored,
