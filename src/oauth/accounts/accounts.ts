@@ -8,7 +8,8 @@ export function createAccounts({ users }: Pick<Records, 'users'>): Accounts {
       const user = await users.find(userId);
       if (user === undefined || user.disabled) return undefined;
       const { sub: _, ...claims } = user.claims;
-      return { preferred_username: user.username, updated_at: Math.floor(user.updatedAt / 1000), ...claims };
+      // Last, since what a provider calls somebody may be the username of somebody else here.
+      return { ...claims, preferred_username: user.username, updated_at: Math.floor(user.updatedAt / 1000) };
     },
   };
 }

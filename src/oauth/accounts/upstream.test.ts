@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { JsonObject } from '../../lib/json.ts';
+import { createAccounts } from './accounts.ts';
 import { fleetApp, PASSWORD, type SignInServer, startSignInServer } from './test-sign-in-server.ts';
 import { authorizeUrl, formsOf, openVisitor, type PageVisit, type Visitor } from './test-visitor.ts';
 import { createUpstreamFetch } from './upstream-fetch.ts';
@@ -85,6 +86,13 @@ describe('sign-in at another provider', () => {
     await there.addUser('bob');
     assert.match((await signIn('bob')).body, /signed in as <strong>bob-[0-9a-f]{12}</);
     assert.equal((await here.records.users.find(local.id))?.upstream, undefined);
+
+    // Nor do apps: they are told the name that is unique here, not the one from there.
+    const person = await there.records.users.findByUsername('bob');
+    const made = await here.records.users.findByUpstream(`${there.issuer}|${person?.id}`);
+    assert.equal(made?.claims['preferred_username'], 'bob');
+    const told = await createAccounts(here.records).claimsOf(made.id);
+    assert.equal(told?.['preferred_username'], made.username);
   });
 
   test('says of a person what the provider says today, and what was added here', async () => {
