@@ -114,7 +114,8 @@ function artifactOf(model: string, id: string, payload: AdapterPayload, expiresI
     grantId: model === 'Grant' ? id : payload.grantId,
     userCode: payload.userCode,
     uid: payload.uid,
-    accountId: payload.accountId,
+    // An interaction is a person's from the moment they have signed in: "everything of a person" ends what waits to go on.
+    accountId: payload.accountId ?? payload.result?.login?.accountId,
     clientId: payload.clientId,
   };
 }

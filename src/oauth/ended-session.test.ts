@@ -86,3 +86,27 @@ describe('a session that is ended while a request has it', () => {
     });
   });
 });
+
+test('a sign-in that its browser has not followed to the end ends with everything of the person', async () => {
+  const wrap = (records: Records): Records => ({
+    ...records,
+    artifacts: {
+      ...records.artifacts,
+      async upsert(artifact, events) {
+        await records.artifacts.upsert(artifact, events);
+        const isDone = artifact.model === 'Interaction' && artifact.payload['result'] !== undefined;
+        if (isDone) await records.artifacts.revokeAll({ accountId: 'ada' }, []);
+      },
+    },
+  });
+  const at = await startTestServer({}, wrap);
+  try {
+    const { id: clientId } = await at.register({ name: 'App', redirect_uris: [CALLBACK] });
+    const { visit } = await authorize(at, { clientId });
+    assert.equal(visit.status, 400);
+    assert.match(visit.body, /interaction session not found/);
+    assert.equal(await sessionsLeft(at), 0);
+  } finally {
+    await at.close();
+  }
+});
