@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Exchange, Principal } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import { actorNameOf } from '../identity/actor-name.ts';
 import { definePolicy } from '../policies/policy.ts';
 
 const nothing = z.strictObject({}).describe('No options: only the gateway itself uses it.');
@@ -36,7 +37,7 @@ export const nameActorPolicy = definePolicy({
     function nameActor(exchange: Exchange): undefined {
       if (exchange.principal === undefined) throw new Error('the admin API was reached without a principal');
       const { method, scopes } = exchange.principal;
-      exchange.upstreamHeaders.set.append('X-Sallyport-Actor', actorOf(exchange.principal));
+      exchange.upstreamHeaders.set.append('X-Sallyport-Actor', actorNameOf(exchange.principal));
       // Who is on a list of certificates has been chosen by hand: there are no scopes to ask for.
       const granted = method === 'clientCertificate' ? ['admin'] : scopes.filter((scope) => ADMIN_SCOPES.has(scope));
       exchange.upstreamHeaders.set.append('X-Sallyport-Scopes', granted.join(' '));
@@ -46,9 +47,3 @@ export const nameActorPolicy = definePolicy({
 });
 
 const ADMIN_SCOPES: ReadonlySet<string> = new Set(['admin', 'admin:read', 'admin:write']);
-
-function actorOf(principal: Principal): string {
-  const named = principal.method === 'apiKey' ? `key:${principal.credentialId}` : `${principal.kind}:${principal.id}`;
-  // A field holds printable ASCII only; what does not is written so that two names stay two.
-  return named.replaceAll(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character)).slice(0, 512);
-}

@@ -1,5 +1,6 @@
 import { Problem } from '../../errors/problem.ts';
 import type { Exchange, Principal } from '../../exchange.ts';
+import { actorNameOf } from '../../identity/actor-name.ts';
 import { challengeField, resourceMetadataUrl, schemeOf } from '../../identity/token-challenge.ts';
 import { definePolicy } from '../policy.ts';
 import { authorizeConfig } from './config.ts';
@@ -23,7 +24,7 @@ export const authorizePolicy = definePolicy({
       const problem = refusal(exchange, principal, verdict);
       reports.audit({
         type: 'request.refused',
-        actor: actorOf(principal),
+        actor: actorNameOf(principal),
         subject: '',
         address: exchange.clientAddress,
         detail: { api, route, code: problem.code, reason: problem.internal ?? problem.code },
@@ -55,7 +56,3 @@ export const authorizePolicy = definePolicy({
     return { request: authorizeCaller };
   },
 });
-
-function actorOf(principal: Principal): string {
-  return principal.method === 'apiKey' ? `key:${principal.credentialId}` : `${principal.kind}:${principal.id}`;
-}
