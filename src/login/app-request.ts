@@ -12,7 +12,8 @@ export interface AppRequest {
   readonly headers: HeaderList;
   /** The scheme and authority the browser sees, such as `https://app.example.com`. */
   readonly origin: string;
-  readonly host: string;
+  /** The login whose place this is, by the word of the route; undefined where the road says none. */
+  readonly login: string | undefined;
   /** Whether browsers keep Secure cookies for this origin. */
   readonly secure: boolean;
   readonly address: string | undefined;
@@ -36,7 +37,7 @@ export function readAppRequest(request: IncomingMessage): AppRequest | undefined
     search: mark < 0 ? '' : target.slice(mark),
     headers,
     origin: `${scheme}://${authority.authority}`,
-    host: authority.host,
+    login: headers.get('x-sallyport-login'),
     secure: scheme === 'https' || isLoopback(bare) || bare.endsWith('.localhost'),
     address: headers.get('x-forwarded-for')?.split(',')[0]?.trim(),
     id: headers.get('x-request-id'),

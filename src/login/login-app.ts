@@ -9,7 +9,7 @@ import { type AppRequest, readAppRequest } from './app-request.ts';
 import { backchannelLogout } from './backchannel-logout.ts';
 import { beginSignIn } from './begin-sign-in.ts';
 import { finishSignIn } from './finish-sign-in.ts';
-import { type LoginSettings, loginAt } from './login-settings.ts';
+import { actionAt, type LoginSettings } from './login-settings.ts';
 import type { LoginParts } from './parts.ts';
 import { createProvider, type Provider } from './provider.ts';
 import { createSessionRefresher } from './session-refresh.ts';
@@ -29,7 +29,7 @@ export interface LoginAppOptions {
   readonly fetchFor: (issuer: string) => CustomFetch | undefined;
 }
 
-/** What the gateway answers below the path of a login, on the control plane. It trusts the X-Forwarded fields: only the road reaches it. */
+/** What the gateway answers below the path of a login, on the control plane. It trusts the fields that say where a request was sent to, and to which login: only the road reaches it. */
 export interface LoginApp {
   handler(request: IncomingMessage, response: ServerResponse): void;
   /** Renews the tokens of a session, once for all who ask at a time; whether it still stands. */
@@ -64,12 +64,12 @@ export function createLoginApp(options: LoginAppOptions): LoginApp {
   async function answer(incoming: IncomingMessage): Promise<Answer> {
     const request = readAppRequest(incoming);
     if (request === undefined) return NO_HOST;
-    const logins = [...providers.values()].map(({ settings }) => settings);
-    const place = loginAt(logins, request);
-    const provider = place === undefined ? undefined : providers.get(place.login.name);
-    if (place === undefined || provider === undefined) return deny(request, 'no-route');
+    // Path and host would not do: logins of two listeners may share both.
+    const provider = request.login === undefined ? undefined : providers.get(request.login);
+    const action = provider === undefined ? undefined : actionAt(provider.settings, request.path);
+    if (provider === undefined || action === undefined) return deny(request, 'no-route');
     try {
-      return await step(request, place.action, { provider, parts });
+      return await step(request, action, { provider, parts });
     } catch (error) {
       return fault(request, error, parts);
     }

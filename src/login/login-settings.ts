@@ -13,8 +13,6 @@ export interface LoginSettings {
   readonly resource: string | undefined;
   /** Where the public finds what this app answers. */
   readonly path: string;
-  /** Hosts it answers on, such as app.example.com or *.example.org; any where it is left out. It tells logins of one path apart. */
-  readonly hosts?: readonly string[] | undefined;
   readonly idle: number;
   readonly lifetime: number;
   /** PEM; instead of the public roots. */
@@ -30,22 +28,8 @@ export function pathOf(login: Pick<LoginSettings, 'path'>, action: string): stri
   return `${login.path === '/' ? '' : login.path}/${action}`;
 }
 
-/** The login that answers a public path, and what of it is asked for; undefined where none does. */
-export function loginAt(
-  logins: readonly LoginSettings[],
-  place: { readonly host: string; readonly path: string },
-): { readonly login: LoginSettings; readonly action: string } | undefined {
-  for (const login of logins) {
-    const base = pathOf(login, '');
-    if (!place.path.startsWith(base) || !answersOn(login, place.host)) continue;
-    return { login, action: place.path.slice(base.length) };
-  }
-  return undefined;
-}
-
-function answersOn({ hosts }: LoginSettings, host: string): boolean {
-  if (hosts === undefined || hosts.length === 0) return true;
-  return hosts.some((name) =>
-    name.startsWith('*.') ? host.endsWith(name.slice(1)) && host.length > name.length - 1 : host === name,
-  );
+/** What a public path asks of a login, such as `callback`; undefined where it is not below the login's own. */
+export function actionAt(login: Pick<LoginSettings, 'path'>, path: string): string | undefined {
+  const base = pathOf(login, '');
+  return path.startsWith(base) ? path.slice(base.length) : undefined;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { sessionCookieName } from '../identity/session-cookie.ts';
+import type { LoginSettings } from './login-settings.ts';
 import { ORIGIN, startTestLogin, type TestLogin } from './test-login.ts';
 
 const COOKIE = sessionCookieName('web');
@@ -195,6 +196,34 @@ describe('a sign-in', () => {
     assert.equal((await browser.visit(`${ORIGIN}/.auth/other`)).status, 404);
     const post = await browser.visit(`${ORIGIN}/.auth/callback`, { method: 'POST' });
     assert.deepEqual([post.status, post.headers['allow']], [405, 'GET']);
+  });
+});
+
+describe('two logins at one path', () => {
+  it('are told apart by the route, whichever comes first', async () => {
+    const ops: LoginSettings = {
+      name: 'ops',
+      issuer: 'http://127.0.0.1:1',
+      clientId: 'ops',
+      clientSecret: 'a-secret-of-operators-in-a-test',
+      scopes: [],
+      resource: undefined,
+      path: '/.auth',
+      idle: 60_000,
+      lifetime: 60_000,
+      ca: undefined,
+    };
+    const login = await startTestLogin({ before: [ops] });
+    try {
+      await login.signedIn();
+      const ask = async (name: string): Promise<number> =>
+        (await login.browser().visit(`${ORIGIN}/.auth/login`, { headers: { 'x-sallyport-login': name } })).status;
+      assert.equal(await ask('ops'), 503, 'nobody is at its provider');
+      assert.equal(await ask('web'), 303);
+      assert.equal(await ask('gone'), 404, 'a reload may have taken it away');
+    } finally {
+      await login.close();
+    }
   });
 });
 

@@ -40,6 +40,8 @@ export interface TestLogin {
 
 export interface TestLoginOptions extends Partial<TestProviderOptions> {
   readonly settings?: Partial<LoginSettings>;
+  /** Other logins of the configuration, in front of this one. */
+  readonly before?: readonly LoginSettings[];
 }
 
 export async function startTestLogin(options: TestLoginOptions = {}): Promise<TestLogin> {
@@ -83,7 +85,7 @@ export async function startTestLogin(options: TestLoginOptions = {}): Promise<Te
       cookies,
       log: { info: note, warn: note, error: note },
       clock: () => test.now ?? Date.now(),
-      logins: [settings],
+      logins: [...(options.before ?? []), settings],
       fetchFor: () => undefined,
     });
   const apps: LoginApp[] = [];
@@ -123,7 +125,11 @@ export async function startTestLogin(options: TestLoginOptions = {}): Promise<Te
       await rm(directory, { recursive: true, force: true });
     },
   };
-  server.on('request', (request, response) => test.app.handler(request, response));
+  server.on('request', (request, response) => {
+    // As the route would, unless a test has said it.
+    if (request.headers['x-sallyport-login'] === undefined) request.rawHeaders.push('X-Sallyport-Login', settings.name);
+    test.app.handler(request, response);
+  });
   return test;
 }
 

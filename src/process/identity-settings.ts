@@ -42,7 +42,6 @@ export function loginSettingsOf(config: GatewayConfig): readonly LoginSettings[]
     issuer: login.issuer ?? config.authorizationServer?.issuer ?? '',
     resource: login.resource,
     ca: login.ca,
-    hosts: hostsOf(config, name),
   }));
 }
 
@@ -52,12 +51,6 @@ function loginResources(config: GatewayConfig): readonly OauthAlternative[] {
     const using = config.apis.find((api) => loginsOf(api).includes(name));
     return resource === undefined ? [] : [{ api: using?.name ?? name, issuer, audiences: [resource] }];
   });
-}
-
-/** Where a login answers: on the hosts of the APIs that use it; none means any. */
-function hostsOf(config: GatewayConfig, login: string): readonly string[] {
-  const using = config.apis.filter((api) => loginsOf(api).includes(login));
-  return using.some(({ hosts }) => hosts.length === 0) ? [] : [...new Set(using.flatMap(({ hosts }) => hosts))];
 }
 
 interface OauthAlternative {
