@@ -1,11 +1,11 @@
 import { readClientRequest } from '../identity/client-keeper.ts';
-import { ADMIN_API } from '../lib/admin-place.ts';
+import { ADMIN_API, ADMIN_ENVIRONMENT } from '../lib/admin-place.ts';
 import { parseApiKey } from '../lib/api-key.ts';
 import { suggest } from '../lib/suggest.ts';
 import { alternativeFaults } from './check-alternatives.ts';
 import { clientRequestOf, optionOfField } from './declared-clients.ts';
 import type { Path, RawFault } from './faults.ts';
-import { OWN_API } from './own-routes.ts';
+import { type Alternative, OWN_API } from './own-routes.ts';
 import type { AuthorizationServerConfig, GatewayConfig } from './schema.ts';
 
 /** What a file says of callers and no part of it can show alone: names that lead nowhere, secrets that are missing, declared clients and keys that cannot be. */
@@ -217,7 +217,8 @@ function suggestion(name: string, known: ReadonlySet<string>): string {
 }
 
 function adminFaults(config: GatewayConfig): RawFault[] {
-  if (config.admin === false || config.admin.authenticate !== 'none') return [];
+  if (config.admin === false) return [];
+  if (config.admin.authenticate !== 'none') return adminKeyFaults(config.admin.authenticate);
   return [
     {
       path: ['admin', 'authenticate'],
@@ -226,4 +227,22 @@ function adminFaults(config: GatewayConfig): RawFault[] {
       hint: 'leave it out for API keys, or give a list such as [{ clientCertificate: {} }]',
     },
   ];
+}
+
+function adminKeyFaults(authenticate: unknown): RawFault[] {
+  if (!Array.isArray(authenticate)) return [];
+  return authenticate.flatMap((alternative: Alternative, at): RawFault[] => {
+    const environments: unknown = Object(alternative['apiKey']).environments;
+    if (!Array.isArray(environments)) return [];
+    const others = environments.filter((environment) => environment !== ADMIN_ENVIRONMENT);
+    if (others.length === 0) return [];
+    return [
+      {
+        path: ['admin', 'authenticate', at, 'apiKey', 'environments'],
+        subject: others.join(', '),
+        message: 'would let keys of other APIs administer the gateway',
+        hint: `leave it out: the admin API takes keys of the environment ${ADMIN_ENVIRONMENT}`,
+      },
+    ];
+  });
 }

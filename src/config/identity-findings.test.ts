@@ -13,6 +13,7 @@ test('a review asks about each way in that is wider than it had to be', async ()
     'low long-session logins.web.lifetime',
     'medium any-client-administers admin.authenticate[0]',
     'high any-certificate-administers admin.authenticate[1]',
+    'medium any-session-administers admin.authenticate[2]',
     'medium key-in-query apis[0].authenticate[1].apiKey.in',
     'low untyped-tokens apis[0].routes[0].authenticate[0].oauth.acceptPlainJwt',
   ]);
@@ -47,7 +48,7 @@ authorizationServer:
   registration: { access: open }
   privateNetworks: [10.0.0.0/8, 0.0.0.0/0]
 logins: { web: { clientId: app, clientSecret: '\${env:SECRET}', lifetime: 20d } }
-admin: { authenticate: [{ oauth: { audience: 'https://localhost/admin' } }, { clientCertificate: {} }] }
+admin: { authenticate: [{ oauth: { audience: 'https://localhost/admin' } }, { clientCertificate: {} }, { login: { use: web } }] }
 apis:
   - name: widgets
     path: /v1

@@ -92,6 +92,16 @@ function adminFindings({ admin }: GatewayConfig): Finding[] {
           remedy: 'list those that should under admin.allowedClients',
         },
       ];
+    if (alternative['login'] !== undefined)
+      return [
+        {
+          code: 'any-session-administers',
+          severity: 'medium',
+          path,
+          message: 'everybody whose session has the scope admin may administer the gateway, from a browser',
+          remedy: 'see that the provider gives the scope to administrators alone, or take certificates or tokens here',
+        },
+      ];
     const { clientCertificate } = alternative;
     if (clientCertificate === undefined || namesSomebody(clientCertificate)) return [];
     return [

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { Problem } from '../errors/problem.ts';
 import type { Exchange } from '../exchange.ts';
 import { actorNameOf } from '../identity/actor-name.ts';
-import { definePolicy } from '../policies/policy.ts';
+import { definePolicy, type PolicyDefinition } from '../policies/policy.ts';
 
 const nothing = z.strictObject({}).describe('No options: only the gateway itself uses it.');
 
@@ -45,5 +46,38 @@ export const nameActorPolicy = definePolicy({
     return { request: nameActor };
   },
 });
+
+/**
+ * Lets in, of those who act through an OAuth client, the listed clients. Keys and certificates have no client: whose are good
+ * here was chosen when they were made or listed.
+ */
+export function allowClientsPolicy(clients: readonly string[]): PolicyDefinition {
+  const listed = new Set(clients);
+  return definePolicy({
+    name: 'allowClients',
+    phase: 'authorize',
+    needs: ['principal'],
+    config: nothing,
+    onByDefault: () => true,
+    compile(_config, { api, route, identity }) {
+      function allowClients({ principal, clientAddress }: Exchange): Problem | undefined {
+        if (principal === undefined) throw new Error('the admin API was reached without a principal');
+        const { method, clientId } = principal;
+        if (method === 'apiKey' || method === 'clientCertificate') return undefined;
+        if (clientId !== undefined && listed.has(clientId)) return undefined;
+        const problem = new Problem('forbidden', { internal: 'admin: the client is not among allowedClients' });
+        identity.reports.audit({
+          type: 'request.refused',
+          actor: actorNameOf(principal),
+          subject: '',
+          address: clientAddress,
+          detail: { api, route, code: problem.code, reason: problem.internal ?? problem.code },
+        });
+        return problem;
+      }
+      return { request: allowClients };
+    },
+  });
+}
 
 const ADMIN_SCOPES: ReadonlySet<string> = new Set(['admin', 'admin:read', 'admin:write']);

@@ -4,7 +4,7 @@ import { resourceMetadataPath, resourceMetadataPolicy } from '../policies/oauth/
 import type { PolicyDefinition } from '../policies/policy.ts';
 import { policies } from '../policies/registry.ts';
 import { INTERNAL_PAGES } from './internal-pages.ts';
-import { nameActorPolicy, presentCertificatePolicy } from './own-policies.ts';
+import { allowClientsPolicy, nameActorPolicy, presentCertificatePolicy } from './own-policies.ts';
 import type { ApiConfig, GatewayConfig } from './schema.ts';
 
 /** The gateway's own apps, each behind a socket of its own on the control plane. */
@@ -92,17 +92,25 @@ function adminApi(config: GatewayConfig): OwnRoute[] {
       prefix: true,
       app: 'admin',
       settings: {
-        authenticate:
-          config.admin.authenticate ?? parsed('authenticate', [{ apiKey: { environments: [ADMIN_ENVIRONMENT] } }]),
         // Each endpoint asks for its own scope, in the app.
-        ...(config.admin.allowedClients === undefined
-          ? {}
-          : { authorize: parsed('authorize', { clients: config.admin.allowedClients }) }),
+        authenticate: withAdminKeys(config.admin.authenticate ?? parsed('authenticate', [{ apiKey: {} }])),
         requestLimits: parsed('requestLimits', { bodyBytes: '1GiB' }), // an import streams; the app bounds all else
       },
-      own: [nameActorPolicy],
+      own: [
+        ...(config.admin.allowedClients === undefined ? [] : [allowClientsPolicy(config.admin.allowedClients)]),
+        nameActorPolicy,
+      ],
     },
   ];
+}
+
+/** Keys that were made for other APIs administer nothing, whatever their scopes are called there. */
+function withAdminKeys(authenticate: unknown): unknown {
+  if (!Array.isArray(authenticate)) return authenticate;
+  return authenticate.map((alternative: Alternative) => {
+    const { apiKey } = alternative;
+    return apiKey === undefined ? alternative : { apiKey: { ...Object(apiKey), environments: [ADMIN_ENVIRONMENT] } };
+  });
 }
 
 function authorizationServer(config: GatewayConfig): OwnRoute[] {

@@ -65,8 +65,11 @@ function adminSchema(known: KnownPolicies) {
       ),
     allowedClients: z
       .array(z.string().min(1))
+      .min(1)
       .optional()
-      .describe('OAuth clients that may call it; left out, any with the scope.'),
+      .describe(
+        'OAuth clients that may call it, with a token or as the client of a login; left out, any with the scope. API keys and client certificates belong to no client: the list does not concern them.',
+      ),
   });
   return z.union([z.literal(false), options]);
 }

@@ -282,11 +282,8 @@ describe('a key in the query', () => {
 
 describe('settings', () => {
   test('are those of the documentation where the file has none', () => {
-    const { in: place, environments, passKey, whenStoreDown } = apiKeyConfig.parse({});
-    assert.deepEqual(
-      { place, environments, passKey, whenStoreDown },
-      { place: 'header', environments: ['live'], passKey: false, whenStoreDown: 'refuse' },
-    );
+    const { in: place, passKey, whenStoreDown } = apiKeyConfig.parse({});
+    assert.deepEqual({ place, passKey, whenStoreDown }, { place: 'header', passKey: false, whenStoreDown: 'refuse' });
   });
 
   const faults: readonly (readonly [config: object, message: RegExp])[] = [

@@ -15,7 +15,7 @@ export const apiKeyMethod = defineMethod({
   compile(config, context): CompiledMethod {
     const place = config.in === 'query' ? keyInQuery(config.parameter) : keyInHeader(config.header);
     const { keys, reports } = context.identity;
-    const environments = new Set(config.environments);
+    const environments = new Set(config.environments ?? ['live']);
     const { api } = context;
     const route = context.route === api ? api : `${api} ${context.route}`;
     // RFC 9110 §11.6.1: a 401 carries at least one challenge. The scheme is not a registered one; its parameters say where the key goes.

@@ -59,8 +59,10 @@ export const apiKeyConfig = z
     environments: z
       .array(environment)
       .min(1)
-      .prefault(['live'])
-      .describe('The environments whose keys are good here; a key says its own.'),
+      .optional()
+      .describe(
+        'The environments whose keys are good here; a key says its own. Left out, live; for the admin API, which takes no others, admin.',
+      ),
     passKey: z.boolean().default(false).describe('Whether the upstream gets the key too.'),
     whenStoreDown: z
       .enum(['refuse'])
