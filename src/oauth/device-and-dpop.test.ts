@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, mock, test } from 'node:test';
 import { calculateJwkThumbprint, decodeJwt, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { openBrowser } from './test-browser.ts';
@@ -168,6 +168,19 @@ describe('DPoP', () => {
     assert.deepEqual(answers.sort(), [200, 400, 400]);
     for (const claims of [{ htm: 'GET' }, { htu: `${at.issuer}/par` }, { iat: 1_000 }]) {
       assert.equal(await ask(await prove(claims)), 400, JSON.stringify(claims));
+    }
+    // The window is five minutes both ways: one that is dated ahead is remembered for as long as it is fresh.
+    const now = Date.now();
+    const ahead = await prove({ iat: Math.floor(now / 1000) + 290 });
+    assert.equal(await ask(ahead), 200);
+    mock.timers.enable({ apis: ['Date'], now });
+    try {
+      for (const seconds of [301, 580]) {
+        mock.timers.setTime(now + seconds * 1000);
+        assert.equal(await ask(ahead), 400, `${seconds} s later`);
+      }
+    } finally {
+      mock.timers.reset();
     }
   });
 });

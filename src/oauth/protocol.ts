@@ -113,11 +113,17 @@ function compareSecretsHashed({ Client }: Provider): void {
 function refuseReplays({ ReplayDetection }: Provider, counters: Counters): void {
   Object.assign(ReplayDetection, {
     async unique(issuer: string, jti: string, exp: number): Promise<boolean> {
-      const ttl = Math.max(1, exp - Math.floor(Date.now() / 1000)) * 1000;
+      const ttl = (Math.max(0, exp - Math.floor(Date.now() / 1000)) + DATED_AHEAD) * 1000;
       return await counters.once(`oauth:replay:${hash('sha256', JSON.stringify([issuer, jti]), 'base64url')}`, ttl);
     },
   });
 }
+
+/**
+ * Seconds. For a proof of possession, oidc-provider names the end of its window as counted from now and takes an `iat` that is
+ * as far ahead, so one that is dated ahead is good for this much longer (RFC 9449 §11.1).
+ */
+const DATED_AHEAD = 300;
 
 /** A client reads and changes its own registration (RFC 7592); the hash of its secret, and who made it, are not part of that. */
 async function hideStoredSecret(ctx: KoaContextWithOIDC, next: () => Promise<unknown>): Promise<void> {
