@@ -7,6 +7,7 @@ import type { Script } from './scripts.ts';
 
 /** A connection to a Valkey or Redis server or cluster that waits for nothing longer than its deadline. */
 export interface ValkeyClient {
+  readonly connection: Connection;
   /** Runs commands; rejects with StoreUnavailable where they are not done within the deadline. */
   ask<Answer>(commands: (connection: Connection) => Promise<Answer>): Promise<Answer>;
   run(script: Script, key: string, ...args: readonly number[]): Promise<unknown>;
@@ -42,6 +43,7 @@ export async function connectValkey(
 
   await withinDeadline(connection.connect(), deadline, 'Valkey').catch(() => undefined);
   return {
+    connection,
     ask,
     run: async ({ digest, text }, key, ...args) =>
       await ask(async () => {

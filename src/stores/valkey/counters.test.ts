@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
 import { createTestAuthority } from '../../../test/support/certificate-authority.ts';
 import { type RedisServer, startRedis, startRedisCluster } from '../../../test/support/redis.ts';
 import { skipUnless } from '../../../test/support/require-tool.ts';
@@ -64,11 +65,6 @@ describe('counters on a Valkey that fails', { skip }, () => {
     await counters.close();
     await server.stop();
   });
-  const isServed = async (): Promise<boolean> =>
-    await Promise.resolve(counters.read('alive')).then(
-      () => true,
-      () => false,
-    );
   const refuses = async (): Promise<void> => {
     const calls = [
       async () => await counters.once('a', 60_000),
@@ -86,21 +82,21 @@ describe('counters on a Valkey that fails', { skip }, () => {
   };
 
   it('refuses while it hangs, though many call, and goes on afterwards', async () => {
-    await until('the server to be used', isServed);
+    await until('the server to be used', async () => await isServed(counters));
     server.pause();
     try {
       await Promise.all(Array.from({ length: 50 }, refuses));
     } finally {
       server.resume();
     }
-    await until('the counters to be served again', isServed);
+    await until('the counters to be served again', async () => await isServed(counters));
   });
 
   it('refuses while it is gone, and goes on when it is back', async () => {
     await server.kill();
     await refuses();
     await server.restart();
-    await until('the counters to be served again', isServed);
+    await until('the counters to be served again', async () => await isServed(counters));
     assert.equal((await counters.increment('afterwards', 60_000)).count, 1); // the server forgot its scripts, too
   });
 
@@ -152,10 +148,69 @@ describe('the way to Valkey', { skip }, () => {
     }
   });
 
+  const forgetful = { settings: ['maxmemory 100mb', 'maxmemory-policy allkeys-lru'] };
+  const administer = async (url: string, ...commands: readonly (readonly [string, ...string[]])[]): Promise<void> => {
+    const administrator = new Redis(url);
+    for (const [command, ...args] of commands) await administrator.call(command, args);
+    administrator.disconnect();
+  };
+
   it('refuses a server that forgets what is alive when its memory is full', async () => {
-    const server = await startRedis({ settings: ['maxmemory 100mb', 'maxmemory-policy allkeys-lru'] });
+    const server = await startRedis(forgetful);
     try {
       await assert.rejects(openCounters(settingsOf(server.url)), /maxmemory-policy is allkeys-lru/);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('gives no nonce to such a server that comes later, until it is set right', async () => {
+    const server = await startRedis(forgetful);
+    await server.kill();
+    const counters = await openCounters(settingsOf(server.url));
+    try {
+      await server.restart();
+      await until('the server to be found', async () => await isServed(counters));
+      const refusal = { name: 'StoreUnavailable', message: /maxmemory-policy is allkeys-lru/ };
+      await assert.rejects(async () => await counters.once('nonce', 60_000), refusal);
+      await administer(server.url, ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction']);
+      assert.equal(await counters.once('nonce', 60_000), true);
+      await administer(
+        server.url,
+        ['CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru'],
+        ['CLIENT', 'KILL', 'TYPE', 'normal'],
+      );
+      await until('the server to be found again', async () => await isServed(counters));
+      await assert.rejects(async () => await counters.once('another', 60_000), refusal);
+    } finally {
+      await counters.close();
+      await server.stop();
+    }
+  });
+
+  it('asks every node of a cluster', async () => {
+    const cluster = await startRedisCluster();
+    try {
+      const [, , last] = cluster.nodes;
+      assert.ok(last !== undefined);
+      await administer(
+        last.url,
+        ['CONFIG', 'SET', 'maxmemory', '100mb'],
+        ['CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru'],
+      );
+      await assert.rejects(openCounters({ ...settingsOf(cluster.url), cluster: true }), /maxmemory-policy/);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it('takes a server that does not let its user ask', async () => {
+    const server = await startRedis();
+    try {
+      await administer(server.url, ['ACL', 'SETUSER', 'gateway', 'on', '>pass', '~*', '+@all', '-info']);
+      const counters = await openCounters(settingsOf(server.url.replace(`:${server.password}@`, 'gateway:pass@')));
+      assert.equal(await counters.once('nonce', 60_000), true);
+      await counters.close();
     } finally {
       await server.stop();
     }
@@ -180,6 +235,13 @@ describe('the URL of a Valkey server', () => {
     await assert.rejects(openCounters({ ...settingsOf('redis://host'), ca: 'PEM' }), /rediss/);
   });
 });
+
+async function isServed(counters: Counters): Promise<boolean> {
+  return await Promise.resolve(counters.read('alive')).then(
+    () => true,
+    () => false,
+  );
+}
 
 function settingsOf(url: string): Extract<CountersSettings, { driver: 'valkey' }> {
   return { driver: 'valkey', url, cluster: false, ca: undefined, deadline: 500 };

@@ -2,14 +2,18 @@ import { checkSpan } from '../counter-span.ts';
 import type { Count, Counters } from '../counters.ts';
 import { StoreUnavailable } from '../stores.ts';
 import type { ValkeyClient } from './client.ts';
+import type { EvictionWatch } from './eviction.ts';
 import { serverKeys } from './keys.ts';
 import { increment, read } from './scripts.ts';
 
 /** Counters on a server that all gateways share: exact over all of them. */
-export function valkeyCounters(client: ValkeyClient): Counters {
+export function valkeyCounters(client: ValkeyClient, eviction: EvictionWatch): Counters {
   return {
     async once(key, ttlMs) {
       checkSpan(ttlMs);
+      const asked = eviction.fault();
+      const fault = asked === undefined ? undefined : await asked;
+      if (fault !== undefined) throw new StoreUnavailable(fault);
       const name = serverKeys(key).once;
       return (await client.ask((connection) => connection.set(name, 1, 'PX', Math.ceil(ttlMs), 'NX'))) === 'OK';
     },

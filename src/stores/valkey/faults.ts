@@ -17,6 +17,11 @@ export function isUnknownScript(error: unknown): boolean {
   return reasonOf(error) === 'NOSCRIPT';
 }
 
+/** Whether the user of the connection has no right to a command. */
+export function isForbidden(error: unknown): boolean {
+  return reasonOf(error) === 'NOPERM';
+}
+
 function reasonOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined;
   return /^[A-Z]{2,20}(?= )/.exec(error.message)?.[0];
