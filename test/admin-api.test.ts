@@ -400,6 +400,7 @@ describe('the admin API', () => {
         id,
         login: 'web',
         issuer,
+        clientId: 'gateway',
         subject,
         sid: undefined,
         claims: {},

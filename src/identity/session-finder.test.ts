@@ -139,6 +139,7 @@ const SESSION: Session = {
   id: 's1',
   login: 'web',
   issuer: 'https://issuer.example',
+  clientId: 'gateway',
   subject: 'alice',
   sid: undefined,
   claims: {},

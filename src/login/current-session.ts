@@ -25,13 +25,13 @@ export async function currentSession(
   if (ticket === undefined || ticket.login !== login.name) return { hasCookie: true, session: undefined };
   const found = await parts.records.sessions.find(ticket.id);
   const now = parts.clock();
-  const good =
-    found !== undefined &&
-    found.login === login.name &&
-    found.issuer === login.issuer &&
-    now < found.expiresAt &&
-    now < found.idleUntil;
+  const good = found !== undefined && isOf(login, found) && now < found.expiresAt && now < found.idleUntil;
   return { hasCookie: true, session: good ? found : undefined };
+}
+
+/** A session is one of this login as it is configured now: not of another provider or client that it once had. */
+export function isOf(login: LoginSettings, session: Session): boolean {
+  return session.login === login.name && session.issuer === login.issuer && session.clientId === login.clientId;
 }
 
 /** For forms: a page that can read it is of this origin. It says nothing of the session's id. */

@@ -78,6 +78,7 @@ async function exchangeCode(
     id: newSessionId(),
     login: login.name,
     issuer: login.issuer,
+    clientId: login.clientId,
     subject: idClaims.sub,
     sid: typeof idClaims['sid'] === 'string' ? idClaims['sid'] : undefined,
     claims,

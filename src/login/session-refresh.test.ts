@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { StoreUnavailable } from '../stores/stores.ts';
-import { startTestLogin, type TestLogin } from './test-login.ts';
+import { ORIGIN, startTestLogin, type TestLogin } from './test-login.ts';
 
 describe('refreshing the tokens of a session', () => {
   let login: TestLogin;
@@ -123,6 +123,16 @@ describe('refreshing the tokens of a session', () => {
     later(595);
     login.app.update([]);
     assert.equal(await login.app.refresh(session.id), false);
+  });
+
+  it('ends sessions of a client that the login had before, and the pages know them no more', async () => {
+    const { browser, session } = await login.signedIn();
+    later(595);
+    login.app.update([{ ...login.settings, clientId: 'another' }]);
+    const told = await browser.visit(`${ORIGIN}/.auth/session`);
+    assert.match(told.text, /"authenticated":false/);
+    assert.equal(await login.app.refresh(session.id), false);
+    assert.equal(await login.records.sessions.find(session.id), undefined);
   });
 
   it('moves the idle time on, not past the end, and not with every use', async () => {

@@ -3,6 +3,7 @@ import { refreshTokenGrant } from 'openid-client';
 import { sessionName } from '../identity/session-cookie.ts';
 import type { AuditType } from '../stores/audit.ts';
 import { type Events, type Session, StoreUnavailable } from '../stores/stores.ts';
+import { isOf } from './current-session.ts';
 import type { LoginParts } from './parts.ts';
 import type { Provider } from './provider.ts';
 import { noteFailure, providerFailure } from './provider-failure.ts';
@@ -60,7 +61,7 @@ export function createSessionRefresher(
   async function renew(session: Session): Promise<boolean> {
     const provider = providerOf(session.login);
     const { refreshToken } = session;
-    if (provider === undefined || provider.settings.issuer !== session.issuer) return end(session, 'login-removed');
+    if (provider === undefined || !isOf(provider.settings, session)) return end(session, 'login-removed');
     if (refreshToken === undefined) return isExpired(session) ? end(session, 'token-expired') : true;
     if (parts.clock() < (resting.get(provider) ?? 0))
       return keepWhatWorks(session, 'the provider gave none a moment ago');

@@ -188,9 +188,16 @@ export interface Users {
   findByUpstream(upstream: string): Promise<User | undefined>;
   findByPasskey(passkeyId: string): Promise<User | undefined>;
   list(page: PageRequest): Promise<Page<User>>;
-  update(id: string, change: Partial<Omit<User, 'id' | 'createdAt'>>, events: Events): Promise<boolean>;
+  update(id: string, change: UserChange, events: Events): Promise<boolean>;
+  /**
+   * Changes what rests on how the user is: `amendment` sees them while nobody else can change them, more than once where the
+   * database asks for that. False too where it wants nothing changed; there are no events then.
+   */
+  amend(id: string, amendment: (user: User) => UserChange | undefined, events: Events): Promise<boolean>;
   remove(id: string, events: Events): Promise<boolean>;
 }
+
+export type UserChange = Partial<Omit<User, 'id' | 'createdAt'>>;
 
 /** The session of a browser at a `login` of the gateway, tokens included. The id is stored hashed, the tokens sealed. */
 export interface Session {
@@ -198,6 +205,8 @@ export interface Session {
   /** The login of the configuration it belongs to. */
   readonly login: string;
   readonly issuer: string;
+  /** The client its tokens were issued to; undefined in one of a version before this was noted. */
+  readonly clientId: string | undefined;
   readonly subject: string;
   /** The `sid` of the provider, for back-channel logout. */
   readonly sid: string | undefined;

@@ -101,6 +101,7 @@ export function sessionNamed(id: string, change: Partial<Session> = {}): Session
     id,
     login: 'app',
     issuer: 'https://login.example.com',
+    clientId: 'app-client',
     subject: 'ada',
     sid: undefined,
     claims: { email: 'ada@example.com' },

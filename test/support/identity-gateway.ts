@@ -38,9 +38,9 @@ export function identityConfig(plan: IdentityGatewayPlan): string {
     authorizationServer: {
       issuer: issuerOf(plan),
       scopes: { 'widgets:read': 'See your widgets' },
-      clients: [{ id: 'browser-login', secret: LOGIN_SECRET, redirectUris: [`${issuerOf(plan)}/unused`] }],
+      clients: [{ id: LOGIN_CLIENT, secret: LOGIN_SECRET, redirectUris: [`${issuerOf(plan)}/unused`] }],
     },
-    logins: { app: { clientId: 'browser-login', clientSecret: LOGIN_SECRET } },
+    logins: { app: { clientId: LOGIN_CLIENT, clientSecret: LOGIN_SECRET } },
     apis: [
       {
         name: 'widgets',
@@ -71,6 +71,7 @@ export default defineConfig({ ...${JSON.stringify(config)}, policies: [nameWorke
 `;
 }
 
+const LOGIN_CLIENT = 'browser-login';
 const LOGIN_SECRET = 'the-gateway-is-a-client-of-itself-too';
 
 export function issuerOf({ issuerPort }: Pick<IdentityGatewayPlan, 'issuerPort'>): string {
@@ -130,7 +131,8 @@ export async function makeSession(
     const id = newSessionId();
     const later = Date.now() + 900_000;
     const ends = { tokenExpiresAt: later, expiresAt: later, idleUntil: later };
-    await records.sessions.create(sessionNamed(id, { issuer: facts.issuer, subject: facts.subject, ...ends }), []);
+    const { issuer, subject } = facts;
+    await records.sessions.create(sessionNamed(id, { issuer, subject, clientId: LOGIN_CLIENT, ...ends }), []);
     const value = createSessionCookies(deriveCookieKey(facts.sealingKey)).sealSession({ login: 'app', id });
     return `__Host-sallyport-app=${value}`;
   } finally {

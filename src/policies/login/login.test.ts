@@ -62,6 +62,7 @@ describe('the login method, on real sessions', () => {
       id: newSessionId(),
       login: 'web',
       issuer: ISSUER,
+      clientId: 'gateway',
       subject: 'alice',
       sid: undefined,
       claims: { name: 'Alice', roles: ['admin'] },
@@ -121,6 +122,8 @@ describe('the login method, on real sessions', () => {
     const good = await session();
     const other = await session({ login: 'other' });
     const moved = await session({ issuer: 'https://former.example.com' });
+    const renamed = await session({ clientId: 'former' });
+    const unnamed = await session({ clientId: undefined });
     const ended = await session({ expiresAt: Date.now() - 1 });
     const idle = await session({ idleUntil: Date.now() - 1 });
     const foreign = createSessionCookies(randomBytes(32)).sealSession({ login: 'web', id: good.id });
@@ -132,6 +135,8 @@ describe('the login method, on real sessions', () => {
       'of another login': other.cookie.replace('-other=', '-web='),
       'renamed for this login': other.cookie.replace('-other=other.', '-web=web.'),
       'of a former issuer': moved.cookie,
+      'of a former client': renamed.cookie,
+      'of a client that nobody noted': unnamed.cookie,
       ended: ended.cookie,
       idle: idle.cookie,
       'the id itself': `__Host-sallyport-web=${good.id}`,

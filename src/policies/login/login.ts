@@ -58,7 +58,7 @@ export const loginMethod = defineMethod({
 
     /** The session of another login, or of a provider or client this login had before its configuration changed, is none. */
     function isOurs(session: LiveSession): boolean {
-      return session.login === config.use && session.issuer === login.issuer;
+      return session.login === config.use && session.issuer === login.issuer && session.clientId === login.clientId;
     }
 
     async function renew(exchange: Exchange, id: string, session: LiveSession): Promise<AuthenticationOutcome> {

@@ -6,9 +6,9 @@ import type { StoreSecrets } from './store-secrets.ts';
 import type { SessionRow } from './tables.ts';
 
 export function sessionRowOf(session: Session, secrets: StoreSecrets): SessionRow {
-  const { claims, accessToken, refreshToken, idToken } = session;
+  const { clientId, claims, accessToken, refreshToken, idToken } = session;
   const idHash = secrets.hash('session', session.id);
-  const sealed = JSON.stringify({ claims, accessToken, refreshToken, idToken });
+  const sealed = JSON.stringify({ clientId, claims, accessToken, refreshToken, idToken });
   return {
     id_hash: idHash,
     login: session.login,
@@ -32,6 +32,7 @@ export function sessionOf(row: SessionRow, id: string, sealer: Sealer): Session 
     id,
     login: row.login,
     issuer: row.issuer,
+    clientId: textIn(sealed['clientId']),
     subject: row.subject,
     sid: orUndefined(row.sid),
     claims: objectIn(sealed['claims']),

@@ -28,6 +28,13 @@ export const frozen = {
     ],
   }),
   artifact: artifactNamed('frozen-artifact', { expiresAt: FAR, grantId: 'frozen-grant', uid: 'frozen-uid' }),
-  session: sessionNamed('frozen-session', { tokenExpiresAt: FAR, expiresAt: FAR, idleUntil: FAR, createdAt: 1 }),
+  // It is of a version that did not note the client.
+  session: sessionNamed('frozen-session', {
+    clientId: undefined,
+    tokenExpiresAt: FAR,
+    expiresAt: FAR,
+    idleUntil: FAR,
+    createdAt: 1,
+  }),
   signingKey: signingKeyNamed('frozen-kid'),
 } as const;
