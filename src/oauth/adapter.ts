@@ -132,10 +132,12 @@ function deviceAdapter(stored: Adapter, counters: Counters): Adapter {
   return {
     ...stored,
     async findByUserCode(userCode) {
-      if (!(await wrongCodes.isLeft()))
+      // Counted before it is known to be wrong: a thousand guesses at once are not a thousand free ones.
+      const guess = await wrongCodes.spendAhead();
+      if (guess === undefined)
         throw tooManyRequests('too many wrong codes from this address: try again in ten minutes');
       const found = await stored.findByUserCode(userCode);
-      if (found === undefined) await wrongCodes.spend();
+      if (found !== undefined) await guess.giveBack();
       return found;
     },
   };

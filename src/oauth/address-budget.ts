@@ -9,8 +9,8 @@ import { addressOf } from './options.ts';
 export interface AddressBudget {
   /** True while the address of the request that is being answered has some left; takes one. Rejects with StoreUnavailable. */
   spend(): Promise<boolean>;
-  /** The same without taking any. */
-  isLeft(): Promise<boolean>;
+  /** The same for what may turn out to cost nothing: its one is then given back. Undefined where none was left. */
+  spendAhead(): Promise<{ giveBack(): Promise<void> } | undefined>;
 }
 
 export interface BudgetRules {
@@ -27,9 +27,17 @@ export function createAddressBudget(counters: Counters, { name, limit, window }:
       const { count } = await counters.increment(presentKey(name), window);
       return count <= limit;
     },
-    async isLeft() {
-      const { count } = await counters.read(presentKey(name));
-      return count < limit;
+    async spendAhead() {
+      const key = presentKey(name);
+      const { count, endsAt } = await counters.increment(key, window);
+      // A count only grows, so what is given back is a count of its own, of this same span.
+      const given = `${key}:back:${endsAt}`;
+      if (count - (await counters.read(given)).count > limit) return undefined;
+      return {
+        async giveBack() {
+          await counters.increment(given, window);
+        },
+      };
     },
   };
 }

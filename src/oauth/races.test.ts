@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { Records } from '../stores/stores.ts';
+import { openBrowser } from './test-browser.ts';
 import { authorize, basic, CALLBACK, post } from './test-flows.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
@@ -90,3 +92,48 @@ test('attack 42: of racing uses of one code at most one is answered with tokens,
     await assertNobodyGained(at, app, await Promise.all(Array.from({ length: RACERS }, use)));
   });
 });
+
+test('guesses at user codes that come at once are no more than those one by one, and right codes cost nothing', async () => {
+  const slow = (records: Records): Records => ({
+    ...records,
+    artifacts: {
+      ...records.artifacts,
+      async findByUserCode(model, userCode) {
+        await setTimeout(100);
+        return await records.artifacts.findByUserCode(model, userCode);
+      },
+    },
+  });
+  const at = await startTestServer({}, slow);
+  try {
+    const { id } = await at.register({
+      name: 'Television',
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+      token_endpoint_auth_method: 'none',
+    });
+    const { body } = await post(`${at.issuer}/device/authorize`, { client_id: id, scope: 'widgets:read' });
+    const openForm = async () => {
+      const browser = openBrowser(at.issuer);
+      // The pages of these tests are JSON of what they were told.
+      const { form } = JSON.parse((await browser.visit(`${at.issuer}/device`)).body) as Shown;
+      return async (user_code: string) =>
+        JSON.parse((await browser.visit(form.action, { ...form.fields, user_code })).body) as Shown;
+    };
+    for (let round = 0; round < 2; round += 1) {
+      const forms = await Promise.all(Array.from({ length: 15 }, openForm));
+      const shown = await Promise.all(forms.map((enter) => enter(String(body['user_code']))));
+      for (const { userCode } of shown) assert.equal(userCode, body['user_code']);
+    }
+    const forms = await Promise.all(Array.from({ length: 40 }, openForm));
+    const answers = await Promise.all(forms.map((enter) => enter('BBBB-BBBB')));
+    assert.equal(answers.filter(({ problem }) => problem === 'unknown-code').length, 20);
+  } finally {
+    await at.close();
+  }
+});
+
+interface Shown {
+  readonly form: { readonly action: string; readonly fields: Record<string, string> };
+  readonly problem?: string;
+  readonly userCode?: string;
+}
