@@ -3,10 +3,13 @@ import { type Dialect, type Driver, type Kysely, SqliteAdapter, SqliteIntrospect
 import type { SqliteConnection } from './connection.ts';
 import { isBusy, translateFault } from './faults.ts';
 
-/** Kysely on `node:sqlite`. Its adapter lets one use the connection at a time; the others wait in line. */
-export function sqliteDialect(connection: SqliteConnection): Dialect {
+/**
+ * Kysely on `node:sqlite`. Its adapter lets one use the connection at a time. `lockBy` says until when the transaction that
+ * begins may ask for the lock, on the clock of `performance.now`.
+ */
+export function sqliteDialect(connection: SqliteConnection, lockBy: () => number): Dialect {
   return {
-    createDriver: () => new SqliteDriver(connection),
+    createDriver: () => new SqliteDriver(connection, lockBy),
     createAdapter: () => new SqliteAdapter(),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
@@ -15,9 +18,11 @@ export function sqliteDialect(connection: SqliteConnection): Dialect {
 
 class SqliteDriver implements Driver {
   readonly #connection: SqliteConnection;
+  readonly #lockBy: () => number;
 
-  constructor(connection: SqliteConnection) {
+  constructor(connection: SqliteConnection, lockBy: () => number) {
     this.#connection = connection;
+    this.#lockBy = lockBy;
   }
 
   async init(): Promise<void> {}
@@ -33,7 +38,7 @@ class SqliteDriver implements Driver {
    * holds it, this one goes on with its other work and asks again, instead of having SQLite block the thread.
    */
   async beginTransaction(connection: SqliteConnection): Promise<void> {
-    const giveUpAt = performance.now() + LOCK_PATIENCE_MS;
+    const giveUpAt = this.#lockBy();
     for (;;) {
       try {
         connection.run('begin immediate');
@@ -63,6 +68,4 @@ class SqliteDriver implements Driver {
   }
 }
 
-/** How long a change waits for those of other processes. */
-const LOCK_PATIENCE_MS = 5_000;
 const RETRY_MS = 5;

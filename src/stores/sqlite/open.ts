@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import type { Change, RecordsDatabase } from '../records/database.ts';
 import type { Tables } from '../records/tables.ts';
+import { changeLine } from './change-line.ts';
 import { SqliteConnection } from './connection.ts';
 import { sqliteDialect } from './dialect.ts';
 import { translateFault } from './faults.ts';
@@ -14,11 +15,15 @@ import { prepareFile } from './location.ts';
 export async function openSqlite(file: string, access: { readonly readOnly: boolean }): Promise<RecordsDatabase> {
   if (!access.readOnly) await prepareFile(file);
   // The writer comes first: it puts the file into WAL mode, which one that only reads cannot.
-  const writer = access.readOnly ? undefined : new Kysely<Tables>({ dialect: sqliteDialect(connectToWrite(file)) });
-  const reader = new Kysely<Tables>({ dialect: sqliteDialect(connectToRead(file)) });
+  const line = changeLine({ patienceMs: CHANGE_PATIENCE_MS, waiting: WAITING_BOUND });
+  const lockBy = (): number => line.endsAt;
+  const writer = access.readOnly
+    ? undefined
+    : new Kysely<Tables>({ dialect: sqliteDialect(connectToWrite(file), lockBy) });
+  const reader = new Kysely<Tables>({ dialect: sqliteDialect(connectToRead(file), lockBy) });
   const change = async <Outcome>(work: (change: Change) => Promise<Outcome>): Promise<Outcome> => {
     if (writer === undefined) throw new Error('These records were opened for reading only.');
-    return await writer.transaction().execute(work);
+    return await line.inTurn(async () => await writer.transaction().execute(work));
   };
   return {
     dialect: 'sqlite',
@@ -27,6 +32,7 @@ export async function openSqlite(file: string, access: { readonly readOnly: bool
     change,
     migrate: change,
     async close() {
+      await line.drained();
       await closeQuietly(reader);
       if (writer !== undefined) await closeQuietly(writer);
     },
@@ -75,3 +81,8 @@ async function closeQuietly(kysely: Kysely<Tables>): Promise<void> {
   await kysely.connection().execute(async () => undefined);
   await kysely.destroy();
 }
+
+/** How long a change waits for those before it and for other processes. */
+const CHANGE_PATIENCE_MS = 5_000;
+/** Changes that may wait at a time; each holds memory until its turn. */
+const WAITING_BOUND = 2_000;

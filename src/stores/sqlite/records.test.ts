@@ -66,6 +66,35 @@ describe('records on SQLite', () => {
     await assert.rejects(openRecords({ driver: 'sqlite', file }, { sealer, readOnly: true }), StoreUnavailable);
   });
 
+  it('refuses all that waited too long for another process at about the same time, and goes on afterwards', async () => {
+    const file = newFile();
+    const records = await openRecords({ driver: 'sqlite', file }, { sealer, readOnly: false });
+    const other = new DatabaseSync(file);
+    other.exec('begin immediate');
+    const askedAt = performance.now();
+    const waiting = ['a', 'b', 'c'].map(async (id) => await records.consumers.create(consumerNamed(id), []));
+    const outcomes = await Promise.allSettled(waiting);
+    assert.ok(performance.now() - askedAt < 8_000, 'the patience of one, not of all after each other');
+    for (const outcome of outcomes) {
+      assert.ok(outcome.status === 'rejected' && outcome.reason instanceof StoreUnavailable);
+    }
+    other.exec('commit');
+    other.close();
+    await records.consumers.create(consumerNamed('later'), []);
+    assert.equal(await records.consumers.find('a'), undefined);
+    await records.close();
+  });
+
+  it('lets no more changes wait than it has a bound for', async () => {
+    const records = await openRecords({ driver: 'sqlite', file: newFile() }, { sealer, readOnly: false });
+    const many = Array.from({ length: 2_500 }, async () => await records.audit.append([]));
+    const refused = (await Promise.allSettled(many)).filter(({ status }) => status === 'rejected');
+    assert.ok(refused.length > 0 && refused.length <= 500, String(refused.length));
+    const last = records.audit.append([]);
+    await records.close();
+    await last; // whoever waits when it is closed still has their turn
+  });
+
   it('reads on while another process writes, and writes when it has finished', async () => {
     const file = newFile();
     const records = await openRecords({ driver: 'sqlite', file }, { sealer, readOnly: false });
