@@ -68,6 +68,21 @@ export function identitiesContract(records: () => Records): void {
       assert.equal(await users.update('nobody', { disabled: true }, []), false);
     });
 
+    it('are amended one after the other, each from what the one before left', async () => {
+      const { users } = records();
+      const user = userNamed(unique('ann'), { passkeys: [passkey(unique('p'))] });
+      await users.create(user, []);
+      const more = Array.from({ length: 5 }, () => passkey(unique('q')));
+      const added = await Promise.all(
+        more.map((one) => users.amend(user.id, ({ passkeys }) => ({ passkeys: [...passkeys, one] }), [])),
+      );
+      assert(added.every(Boolean));
+      const { passkeys } = (await users.find(user.id)) ?? {};
+      assert.deepEqual(passkeys?.map(({ id }) => id).sort(), [...user.passkeys, ...more].map(({ id }) => id).sort());
+      assert.equal(await users.amend(user.id, () => undefined, []), false);
+      assert.equal(await users.amend('nobody', () => ({ disabled: true }), []), false);
+    });
+
     it('share no name, account or passkey, and no id even with those who are gone', async () => {
       const { users } = records();
       const user = userNamed(unique('eve'), { passkeys: [passkey(unique('p'))], upstream: unique('up') });

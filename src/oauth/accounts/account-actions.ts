@@ -2,7 +2,7 @@ import { hashPassword, verifyPassword } from '../../identity/password.ts';
 import { passwordFaults } from '../../identity/password-rules.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import type { AuditEvent } from '../../stores/audit.ts';
-import type { User } from '../../stores/stores.ts';
+import type { Passkey, User, UserChange } from '../../stores/stores.ts';
 import type { AccountSession } from './account-session.ts';
 import { MOST_PASSKEYS, NEW_PASSKEY, NEW_TOTP } from './account-view.ts';
 import { type Desk, userEvent } from './desk.ts';
@@ -47,6 +47,7 @@ export const accountActions: Readonly<Record<string, (action: AccountAction) => 
 };
 
 const GONE: ActionOutcome = { problem: 'That is not there any more.' };
+const CHANGED: ActionOutcome = { problem: 'Your account was changed meanwhile, so nothing was done. Try again.' };
 const TOO_LATE: ActionOutcome = { problem: 'That took too long. Try again.' };
 
 async function changePassword(action: AccountAction): Promise<ActionOutcome> {
@@ -71,7 +72,14 @@ async function changePassword(action: AccountAction): Promise<ActionOutcome> {
   if (fault !== undefined) return { problem: `This cannot be the new password: ${fault}.` };
   const everywhere = form.get('everywhere') === 'yes';
   const detail = { changed: ['password'], ...(everywhere ? { tokensRevoked: true } : {}) };
-  await change(action, { passwordHash: await hashPassword(wanted) }, detail);
+  const passwordHash = await hashPassword(wanted);
+  // Both hashings take their time: what was shown has to be the password still.
+  const changed = await change(
+    action,
+    (now) => (now.passwordHash === user.passwordHash ? { passwordHash } : undefined),
+    detail,
+  );
+  if (!changed) return CHANGED;
   if (everywhere) await endEverything(action);
   return { done: 'password', endedAll: everywhere };
 }
@@ -85,13 +93,15 @@ async function addTotp(action: AccountAction): Promise<ActionOutcome> {
   const right = await takeCode({ secret, code: form.get('code') ?? '', userId: session.user.id }, desk.parts.counters);
   if (!right)
     return { problem: 'The code does not belong to the new key, so nothing was changed. Set the app up again.' };
-  await change(action, { totpSecret: secret }, { changed: ['totp'] });
-  return { done: 'totp-on' };
+  const added = await change(action, (now) => (now.totpSecret === undefined ? { totpSecret: secret } : undefined), {
+    changed: ['totp'],
+  });
+  return added ? { done: 'totp-on' } : CHANGED;
 }
 
 async function removeTotp(action: AccountAction): Promise<ActionOutcome> {
   if (action.session.user.totpSecret === undefined) return GONE;
-  await change(action, { totpSecret: undefined }, { changed: ['totp'], removed: true });
+  await change(action, () => ({ totpSecret: undefined }), { changed: ['totp'], removed: true });
   return { done: 'totp-off' };
 }
 
@@ -110,18 +120,26 @@ async function addPasskey(action: AccountAction): Promise<ActionOutcome> {
   if (passkey === undefined) return { problem: 'The device did not answer as a passkey does. Try again.' };
   if ((await desk.parts.records.users.findByPasskey(passkey.id)) !== undefined)
     return { problem: 'This passkey is in use already.' };
-  await change(action, { passkeys: [...user.passkeys, passkey] }, { changed: ['passkeys'], passkey: name });
-  return { done: 'passkey-on' };
+  const added = await change(
+    action,
+    ({ passkeys }) => (passkeys.length < MOST_PASSKEYS ? { passkeys: [...passkeys, passkey] } : undefined),
+    { changed: ['passkeys'], passkey: name },
+  );
+  return added ? { done: 'passkey-on' } : CHANGED;
 }
 
 async function removePasskey(action: AccountAction): Promise<ActionOutcome> {
   const { user } = action.session;
-  const passkeys = user.passkeys.filter((passkey) => passkey.id !== action.form.get('passkey'));
-  if (passkeys.length === user.passkeys.length) return GONE;
-  if (passkeys.length === 0 && user.passwordHash === undefined)
-    return { problem: 'This is the only way into your account.' };
-  await change(action, { passkeys }, { changed: ['passkeys'], removed: true });
-  return { done: 'passkey-off' };
+  const isIt = ({ id }: Passkey): boolean => id === action.form.get('passkey');
+  const isLastWay = ({ passwordHash, passkeys }: User): boolean => passwordHash === undefined && passkeys.every(isIt);
+  if (!user.passkeys.some(isIt)) return GONE;
+  if (isLastWay(user)) return { problem: 'This is the only way into your account.' };
+  const removed = await change(
+    action,
+    (now) => (isLastWay(now) ? undefined : { passkeys: now.passkeys.filter((passkey) => !isIt(passkey)) }),
+    { changed: ['passkeys'], removed: true },
+  );
+  return removed ? { done: 'passkey-off' } : CHANGED;
 }
 
 async function revokeAccess({ desk, session, form }: AccountAction): Promise<ActionOutcome> {
@@ -140,19 +158,26 @@ async function endSession({ desk, visit, session, form }: AccountAction): Promis
 }
 
 async function endAll(action: AccountAction): Promise<ActionOutcome> {
-  await change(action, {}, { changed: [], tokensRevoked: true });
+  await change(action, () => ({}), { changed: [], tokensRevoked: true });
   await endEverything(action);
   return { done: 'all', endedAll: true };
 }
 
-/** The event goes with the change and makes every process forget what it holds of the person; tokens that were there end with `tokensRevoked`. */
+/**
+ * False where the account, as it is at the write, has no place for the change: what the page was made of may be old. The event goes with the
+ * change and makes every process forget what it holds of the person; tokens that were there end with `tokensRevoked`.
+ */
 async function change(
   { desk, visit, session }: AccountAction,
-  fields: Partial<Omit<User, 'id' | 'createdAt'>>,
+  amendment: (now: User) => UserChange | undefined,
   detail: JsonObject,
-): Promise<void> {
+): Promise<boolean> {
   const event: AuditEvent = userEvent(visit, { type: 'user.updated', userId: session.user.id, byUser: true, detail });
-  await desk.parts.records.users.update(session.user.id, { ...fields, updatedAt: Date.now() }, [event]);
+  const amended = (now: User): UserChange | undefined => {
+    const fields = amendment(now);
+    return fields === undefined ? undefined : { ...fields, updatedAt: Date.now() };
+  };
+  return await desk.parts.records.users.amend(session.user.id, amended, [event]);
 }
 
 /** The sessions at the gateway's logins, which would outlive all else; each grant with its own event; then what else is the person's. */

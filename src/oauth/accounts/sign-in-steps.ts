@@ -1,6 +1,6 @@
 import { hashPassword, needsRehash, verifyPassword } from '../../identity/password.ts';
 import { foldUsername } from '../../identity/user-keeper.ts';
-import type { User } from '../../stores/stores.ts';
+import type { User, UserChange } from '../../stores/stores.ts';
 import type { Screen } from '../interaction-contract.ts';
 import { type Desk, userEvent } from './desk.ts';
 import { knownBrowserOf } from './known-browser.ts';
@@ -148,16 +148,16 @@ async function provenOwner(step: Step, owner: User): Promise<User | undefined> {
   return owner;
 }
 
+/** Of the passkeys that are there at the write, so that none which was removed meanwhile comes back. */
 async function keepCounter(
   { parts }: Desk,
   userId: string,
   use: { readonly id: string; readonly counter: number },
 ): Promise<void> {
-  const { users } = parts.records;
-  const user = await users.find(userId);
-  if (user === undefined) return;
-  const passkeys = user.passkeys.map((one) => (one.id === use.id ? { ...one, counter: use.counter } : one));
-  await users.update(userId, { passkeys }, []);
+  const counted = ({ passkeys }: User): UserChange => ({
+    passkeys: passkeys.map((one) => (one.id === use.id ? { ...one, counter: use.counter } : one)),
+  });
+  await parts.records.users.amend(userId, counted, []);
 }
 
 /** Who showed the password that is still theirs on the page before, at this place and in this browser. */
@@ -203,7 +203,10 @@ async function hashAnew({ parts }: Desk, user: User, password: string): Promise<
   if (user.passwordHash === undefined || !needsRehash(user.passwordHash)) return user;
   try {
     const passwordHash = await hashPassword(password);
-    await parts.records.users.update(user.id, { passwordHash }, []);
+    // Unless the password was changed meanwhile.
+    const anew = (now: User): UserChange | undefined =>
+      now.passwordHash === user.passwordHash ? { passwordHash } : undefined;
+    await parts.records.users.amend(user.id, anew, []);
     return { ...user, passwordHash };
   } catch (error) {
     parts.fault(error);

@@ -14,6 +14,23 @@ export function users(database: RecordsDatabase, secrets: StoreSecrets, audit: A
     const rows = await reader.selectFrom('users').selectAll().where(column, '=', value).execute();
     return (await withPasskeys(reader, rows, secrets))[0];
   };
+  const amend: Users['amend'] = async (id, amendment, events) =>
+    await database.change(async (transaction) => {
+      const query = transaction.selectFrom('users').selectAll().where('id', '=', id);
+      const rows = await (database.dialect === 'postgres' ? query.forUpdate() : query).execute();
+      const [user] = await withPasskeys(transaction, rows, secrets);
+      const change = user === undefined ? undefined : amendment(user);
+      if (user === undefined || change === undefined) return false;
+      const changed = { ...user, ...change, id };
+      const { created_at: _createdAt, ...values } = userRowOf(changed, secrets.sealer);
+      await transaction.updateTable('users').set(values).where('id', '=', id).execute();
+      if (change.passkeys !== undefined) {
+        await transaction.deleteFrom('passkeys').where('user_id', '=', id).execute();
+        await insertPasskeys(transaction, changed);
+      }
+      await audit.record(transaction, events);
+      return true;
+    });
 
   return {
     async create(user, events) {
@@ -44,22 +61,8 @@ export function users(database: RecordsDatabase, secrets: StoreSecrets, audit: A
       return pageOf(found, page, { cursor: (user) => user.id, item: (user) => user });
     },
 
-    async update(id, change, events) {
-      return await database.change(async (transaction) => {
-        const query = transaction.selectFrom('users').selectAll().where('id', '=', id);
-        const row = await (database.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
-        if (row === undefined) return false;
-        const changed = { ...userOf(row, [], secrets.sealer), ...change, id };
-        const { created_at: _createdAt, ...values } = userRowOf(changed, secrets.sealer);
-        await transaction.updateTable('users').set(values).where('id', '=', id).execute();
-        if (change.passkeys !== undefined) {
-          await transaction.deleteFrom('passkeys').where('user_id', '=', id).execute();
-          await insertPasskeys(transaction, changed);
-        }
-        await audit.record(transaction, events);
-        return true;
-      });
-    },
+    update: async (id, change, events) => await amend(id, () => change, events),
+    amend,
 
     async remove(id, events) {
       return await database.change(async (change) => {
