@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
 import type { Records } from '../stores/stores.ts';
 import { openBrowser, type TestBrowser } from './test-browser.ts';
 import { authorize, CALLBACK } from './test-flows.ts';
@@ -107,6 +107,33 @@ test('a sign-in that its browser has not followed to the end ends with everythin
     assert.match(visit.body, /interaction session not found/);
     assert.equal(await sessionsLeft(at), 0);
   } finally {
+    await at.close();
+  }
+});
+
+test('a session ends so long after the sign-in, however much it is used, and a new sign-in begins anew', async () => {
+  const at = await startTestServer({ lifetimes: { session: 12 * 3600 } });
+  const start = Date.now();
+  mock.timers.enable({ apis: ['Date'], now: start });
+  try {
+    const { id: clientId } = await at.register({ name: 'App', redirect_uris: [CALLBACK] });
+    const browser = openBrowser(at.issuer);
+    const answerAfter = async (hours: number) => {
+      mock.timers.setTime(start + hours * 3_600_000);
+      return await answerTo(browser, at, clientId);
+    };
+    await authorize(at, { clientId, browser });
+    assert.equal(await answerAfter(6), 'code');
+    assert.equal(await answerAfter(11), 'code');
+    assert.equal(await answerAfter(13), 'login_required');
+    await authorize(at, { clientId, browser });
+    assert.equal(await answerAfter(20), 'code');
+    await authorize(at, { clientId, browser, parameters: { prompt: 'login' } });
+    assert.equal(await answerAfter(31), 'code');
+    assert.equal(await answerAfter(33), 'login_required');
+    assert.deepEqual(at.faults, []);
+  } finally {
+    mock.timers.reset();
     await at.close();
   }
 });

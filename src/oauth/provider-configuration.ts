@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto';
-import type { AccountClaims, AdapterFactory, Configuration, JWKS, KoaContextWithOIDC } from 'oidc-provider';
+import type { AccountClaims, AdapterFactory, Configuration, JWKS, KoaContextWithOIDC, Session } from 'oidc-provider';
 import { clientAuthMethods } from '../identity/client-request.ts';
 import type { SigningKeys } from '../identity/signing-keys.ts';
 import { SOURCE } from './client-adapter.ts';
@@ -93,7 +93,7 @@ export function providerConfiguration(parts: ConfigurationParts): Configuration 
       IdToken: lifetimes.idToken,
       Interaction: lifetimes.interaction,
       RefreshToken: refreshLifetime(lifetimes.refreshToken),
-      Session: lifetimes.session,
+      Session: sessionLifetime(lifetimes.session),
     },
     enabledJWA: {
       clientAuthSigningAlgValues: ALGORITHMS,
@@ -148,5 +148,15 @@ function refreshLifetime(lifetime: number) {
     const rotated = ctx.oidc.entities.RotatedRefreshToken;
     if (rotated === undefined || rotated.isSenderConstrained()) return lifetime;
     return ctx.oidc.client?.clientAuthMethod === 'none' ? Math.max(1, rotated.remainingTTL) : lifetime;
+  };
+}
+
+/** From the last sign-in on: oidc-provider would begin anew with each request, so that a stolen session never ended. */
+function sessionLifetime(lifetime: number) {
+  return function sessionLifetimeLeft(ctx: KoaContextWithOIDC, session: Session): number {
+    const signedInNow = ctx.oidc.result?.login !== undefined;
+    // One that was never written has no end yet.
+    const { exp }: { readonly exp?: number } = session;
+    return signedInNow || exp === undefined ? lifetime : Math.max(1, exp - Math.floor(Date.now() / 1000));
   };
 }
