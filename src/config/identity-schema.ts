@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { issuerOption } from '../identity/issuer-settings.ts';
 import { durationOption } from '../lib/duration.ts';
 import { cidrOption } from '../lib/network-address.ts';
-import { nameOption, scopeOption, textOption } from './option-types.ts';
+import { nameOption, type Refusal, scopeOption, textOption } from './option-types.ts';
 import { readPath } from './path-syntax.ts';
 import { certificatesOption, secretOption } from './secret-options.ts';
 
@@ -13,7 +13,7 @@ export const loginSchema = z.strictObject({
   clientSecret: secretOption().describe('Its secret.'),
   scopes: z.array(scopeOption()).default(['openid']).describe('Scopes to ask for; openid is always among them.'),
   resource: z.url().optional().describe('The API the access token is for (RFC 8707).'),
-  path: textOption(readPath, ['/.auth'])
+  path: textOption(readLoginPath, ['/.auth'])
     .prefault('/.auth')
     .describe(
       'Below it: login, callback, logout, session and backchannel-logout, on every host of the APIs that use it.',
@@ -24,6 +24,13 @@ export const loginSchema = z.strictObject({
 });
 
 export type LoginConfig = Readonly<z.output<typeof loginSchema>>;
+
+/** A login at the root would take every page of its host for one of its own. */
+function readLoginPath(text: string): { readonly value: string } | Refusal {
+  return text === '/'
+    ? { message: 'is the whole host', hint: 'write a path below it, such as /.auth' }
+    : readPath(text);
+}
 
 const declaredKey = z.strictObject({
   name: nameOption().describe('Unique within the consumer.'),

@@ -11,7 +11,7 @@ export interface LoginSettings {
   readonly scopes: readonly string[];
   /** RFC 8707; undefined asks for no resource. */
   readonly resource: string | undefined;
-  /** Where the public finds what this app answers. */
+  /** Where the public finds what this app answers; never `/`, so that its pages are told from those of the application. */
   readonly path: string;
   readonly idle: number;
   readonly lifetime: number;
@@ -25,7 +25,7 @@ export interface LoginSettings {
 
 /** The public path of something this app answers. */
 export function pathOf(login: Pick<LoginSettings, 'path'>, action: string): string {
-  return `${login.path === '/' ? '' : login.path}/${action}`;
+  return `${login.path}/${action}`;
 }
 
 /** What a public path asks of a login, such as `callback`; undefined where it is not below the login's own. */

@@ -28,7 +28,7 @@ export function signInLocation(
   target: { readonly path: string; readonly query: string | undefined },
 ): string {
   const page = target.query === undefined ? target.path : `${target.path}?${target.query}`;
-  const base = `${login.path === '/' ? '' : login.path}/login`;
+  const base = `${login.path}/login`;
   return page.length > LONGEST_PAGE ? base : `${base}?return_to=${encodeURIComponent(page)}`;
 }
 
