@@ -34,18 +34,16 @@ describe('following the audit log', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  async function follow(
-    audit: Pick<AuditLog, 'after'> = records.audit,
-    onRecords?: (given: readonly string[]) => void,
-  ) {
+  async function follow(audit: Partial<AuditLog> = {}, onRecords?: (given: readonly string[]) => void) {
     const heard: string[] = [];
     const steps: string[] = [];
     const failures: unknown[] = [];
     const reads: { readonly seq: number; readonly readAt: number }[] = [];
-    const { seq } = await records.audit.head();
+    const log = { ...records.audit, ...audit };
+    const head = await log.head();
     const feed = followAuditLog({
-      records: { audit: { ...records.audit, ...audit } },
-      after: seq,
+      records: { audit: log },
+      after: head,
       onRecords: (given: readonly AuditRecord[]) => {
         const subjects = given.map(({ subject }) => subject);
         onRecords?.(subjects);
@@ -56,10 +54,11 @@ describe('following the audit log', () => {
         reads.push({ seq: upTo, readAt });
         steps.push(`read to ${upTo}`);
       },
+      onOtherLog: (upTo) => steps.push(`another log from ${upTo}`),
       onFailure: (error) => failures.push(error),
     });
     feeds.push(feed);
-    return { feed, heard, steps, failures, reads, from: seq };
+    return { feed, heard, steps, failures, reads, from: head.seq };
   }
 
   test('everything that two writers append at a time is told, once and in its order', async () => {
@@ -96,14 +95,16 @@ describe('following the audit log', () => {
   });
 
   test('more records than one read takes are all told before the log counts as read', async () => {
-    const { seq } = await records.audit.head();
+    const head = await records.audit.head();
+    const { seq } = head;
     await records.audit.append(Array.from({ length: 1_200 }, (_, at) => event(`many:${at}`)));
     const steps: string[] = [];
     const feed = followAuditLog({
       records,
-      after: seq,
+      after: head,
       onRecords: (given) => steps.push(`records to ${given.at(-1)?.seq}`),
       onRead: (upTo) => steps.push(`read to ${upTo}`),
+      onOtherLog: () => assert.fail('it is the same log'),
       onFailure: (error) => assert.fail(String(error)),
     });
     feeds.push(feed);
@@ -119,18 +120,19 @@ describe('following the audit log', () => {
 
   test('a nudge reads at once; one that comes during a read is followed by another read', async () => {
     const held: ((records: readonly AuditRecord[]) => void)[] = [];
+    const present = await records.audit.after((await records.audit.head()).seq - 1, 1);
     const { feed, reads } = await follow({ after: () => new Promise((resolve) => held.push(resolve)) });
     assert.equal(held.length, 1, 'the first read begins by itself');
     feed.nudge();
     feed.nudge();
     assert.equal(held.length, 1, 'no two reads at a time');
-    held[0]?.([]);
+    held[0]?.(present);
     await until('the read that was asked for meanwhile', () => held.length === 2);
-    held[1]?.([]);
+    held[1]?.(present);
     await until('it to end', () => reads.length === 2);
     feed.nudge();
     assert.equal(held.length, 3, 'at once');
-    held[2]?.([]);
+    held[2]?.(present);
     await feed.close();
     feed.nudge();
     assert.equal(held.length, 3, 'nothing is read once it is closed');
@@ -155,7 +157,7 @@ describe('following the audit log', () => {
 
   test('records that could not be taken in are told again, and do not count as read before', async () => {
     let refusals = 2;
-    const { feed, heard, failures, reads, from } = await follow(records.audit, () => {
+    const { feed, heard, failures, reads, from } = await follow({}, () => {
       if (refusals === 0) return;
       refusals -= 1;
       throw new Error('no room');
@@ -167,7 +169,86 @@ describe('following the audit log', () => {
     assert.deepEqual(heard, ['must arrive']);
     assert.equal(failures.length, 2);
   });
+
+  test('a log that lost its last records is told again from before the oldest token on', async () => {
+    for (const { does, lost, found } of [
+      { does: 'the numbers were given anew', lost: 5, found: ['other 1', 'other 2', 'other 3', 'other 4', 'other 5'] },
+      { does: 'it has grown past them', lost: 2, found: ['other 1', 'other 2', 'other 3', 'other 4'] },
+      { does: 'it is shorter', lost: 5, found: ['other 1'] },
+      { does: 'nothing new is there', lost: 3, found: [] },
+    ]) {
+      const log = scriptedLog();
+      log.add(['one', 'two', 'three', 'four', 'five', 'six', 'seven']);
+      const { feed, heard, steps, reads } = await follow(log);
+      await until('the first read', () => reads.length > 0);
+      log.lose(lost);
+      log.add(found);
+      await until('the log to be read again', () => reads.at(-1)?.seq === 7 - lost + found.length && steps.length > 2);
+      await feed.close();
+      const kept = ['two', 'three', 'four', 'five', 'six', 'seven'].slice(0, 6 - lost);
+      assert.deepEqual(heard, [...kept, ...found], does);
+      assert.deepEqual(
+        steps.filter((step) => step.startsWith('another')),
+        ['another log from 1'],
+        does,
+      );
+    }
+  });
+
+  test('a record behind the head makes nobody deaf, and the log does not count as read while it is there', async () => {
+    const log = scriptedLog();
+    log.add(['one', 'two']);
+    const { feed, heard, failures, reads } = await follow(log);
+    await until('the first read', () => reads.length > 0);
+    log.insert('forged', 1_000);
+    log.add(['three']);
+    await until('two reads of it', () => failures.length >= 2);
+    assert.deepEqual(heard, ['three']);
+    assert.match(String(failures[0]), /Record 1000 of the audit log does not follow/);
+    assert.equal(reads.at(-1)?.seq, 2);
+    log.remove(1_000);
+    await until('the log to be read', () => reads.at(-1)?.seq === 3);
+    await feed.close();
+    assert.deepEqual(heard, ['three']);
+  });
+
+  test('what comes after a record that was taken out is told, once somebody was told of that', async () => {
+    const log = scriptedLog();
+    log.add(['one', 'two']);
+    const { feed, heard, failures, reads } = await follow(log);
+    await until('the first read', () => reads.length > 0);
+    log.add(['taken out', 'four', 'five']);
+    log.remove(3);
+    await until('the log to be read', () => reads.at(-1)?.seq === 5);
+    await feed.close();
+    assert.deepEqual(heard, ['four', 'five']);
+    assert.equal(failures.length, 1);
+  });
 });
+
+/** A log in memory whose records can be lost. Of its records the first alone is from before the oldest token that lives. */
+function scriptedLog() {
+  let rows: AuditRecord[] = [];
+  const place = (seq: number, previous: string, subject: string): AuditRecord => ({
+    ...event(subject),
+    ...{ seq, at: 0, previous, hash: `${previous}/${subject}` },
+  });
+  const head = () => rows.filter(({ seq }) => seq < 1_000).at(-1) ?? { seq: 0, hash: '' };
+  return {
+    add(subjects: readonly string[]) {
+      for (const subject of subjects) rows.push(place(head().seq + 1, head().hash, subject));
+      rows.sort((one, other) => one.seq - other.seq);
+    },
+    insert: (subject: string, seq: number) => rows.push(place(seq, '', subject)),
+    remove(number: number) {
+      rows = rows.filter(({ seq }) => seq !== number);
+    },
+    lose: (count: number) => rows.splice(-count),
+    head: async () => head(),
+    after: async (number: number, limit: number) => rows.filter(({ seq }) => seq > number).slice(0, limit),
+    seqBefore: async () => 1,
+  };
+}
 
 /** Appends events one by one on a thread with a connection of its own. */
 async function writer(settings: RecordsSettings, sealingKey: Uint8Array, name: string, count: number): Promise<void> {

@@ -35,6 +35,20 @@ test('a worker that has taken in nothing is not fresh although the log is empty'
   assert.equal(worker.isFresh(), false);
 });
 
+test('in another era the numbers of the one before count for nothing', () => {
+  const { clock, plane, worker } = pair();
+  plane.note(105, clock.now);
+  worker.takeIn(105);
+  assert.equal(worker.isFresh(), true);
+  const era = plane.beginEra();
+  plane.note(101, clock.now);
+  assert.equal(worker.isFresh(), false, 'what it knows is of another log');
+  worker.enterEra(era, 100);
+  assert.equal(worker.isFresh(), false);
+  worker.takeIn(101);
+  assert.equal(worker.isFresh(), true);
+});
+
 test('a machine that has just begun to run is no reason to be fresh', () => {
   const { worker } = pair(5);
   worker.takeIn(0);

@@ -83,6 +83,34 @@ test('nothing held is trusted while changes may have been missed', async () => {
   assert.equal(await finder.find('never seen'), undefined, 'a failure is not remembered as an absence');
 });
 
+test('a key is read again after a minute, although no change to it was heard', async () => {
+  const store = new ScriptedStore();
+  const clock = { now: 1_000 };
+  const finder = finderOn(store, { clock: () => clock.now });
+  store.keys.set('k', foundKey({ id: 'k' }));
+  await finder.find('k');
+  store.keys.set('k', foundKey({ id: 'k', revokedAt: 5 }));
+  clock.now += 59_999;
+  assert.equal((finder.find('k') as KeyWithConsumer).key.revokedAt, undefined); // held: no promise
+  clock.now += 1;
+  assert.equal((await finder.find('k'))?.key.revokedAt, 5);
+});
+
+test('where nobody knows what was missed nothing is kept, nor what is on its way', async () => {
+  const store = new ScriptedStore();
+  store.keys.set('k', foundKey({ id: 'k' }));
+  const finder = finderOn(store);
+  await finder.find('k');
+  assert.equal(await finder.find('absent'), undefined);
+  store.hold();
+  const early = finder.find('under way');
+  for (const id of ['k', 'absent', 'under way']) store.keys.set(id, foundKey({ id, revokedAt: 5 }));
+  finder.forgetAll();
+  await store.release();
+  await early;
+  for (const id of ['k', 'absent', 'under way']) assert.equal((await finder.find(id))?.key.revokedAt, 5, id);
+});
+
 test('parallel look-ups of one key are one', async () => {
   const store = new ScriptedStore();
   store.keys.set('k', foundKey({ id: 'k' }));

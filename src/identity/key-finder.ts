@@ -19,19 +19,22 @@ export interface KeyFinderOptions {
 export interface CachedKeyFinder extends KeyFinder {
   /** Hears of changes to keys and consumers, whoever made them. */
   forget(records: readonly AuditRecord[]): void;
+  /** For when nobody knows what was missed. */
+  forgetAll(): void;
 }
 
 /**
  * Keys by their lookup id. A key that is held is answered without a promise and without the store. Ids that lead nowhere are
  * held too, apart and for a moment only, so that neither a flood of them reaches the store nor displaces the keys in use.
+ * However little is heard of it, a key is read again after a minute: no change that was missed is missed for longer.
  */
 export function createKeyFinder(options: KeyFinderOptions): CachedKeyFinder {
   const { records, freshness, capacity } = options;
   const clock = options.clock ?? Date.now;
-  const held = new LRUCache<string, KeyWithConsumer>({
+  const held = new LRUCache<string, Held>({
     max: capacity,
     maxSize: options.capacityBytes ?? capacity * USUAL_SIZE,
-    sizeCalculation: sizeOf,
+    sizeCalculation: ({ found }) => sizeOf(found),
   });
   /** When it was found that there is no such key. */
   const absent = new LRUCache<string, number>({ max: Math.min(capacity, MOST_ABSENT) });
@@ -41,8 +44,9 @@ export function createKeyFinder(options: KeyFinderOptions): CachedKeyFinder {
   function find(id: string): KeyWithConsumer | undefined | Promise<KeyWithConsumer | undefined> {
     if (freshness.isFresh()) {
       const known = held.get(id);
-      if (known !== undefined) return known;
-      if (isAbsent(id)) return undefined;
+      if (known !== undefined && isYounger(known.readAt, HELD_MS)) return known.found;
+      const absentSince = absent.get(id);
+      if (absentSince !== undefined && isYounger(absentSince, ABSENT_MS)) return undefined;
     }
     const flight = flights.get(id);
     // One that has been under way for long began before changes the caller may count on.
@@ -52,11 +56,9 @@ export function createKeyFinder(options: KeyFinderOptions): CachedKeyFinder {
     return takeOff(id);
   }
 
-  function isAbsent(id: string): boolean {
-    const since = absent.get(id);
-    if (since === undefined) return false;
+  function isYounger(since: number, ms: number): boolean {
     const age = clock() - since;
-    return age >= 0 && age < ABSENT_MS;
+    return age >= 0 && age < ms;
   }
 
   function takeOff(id: string): Promise<KeyWithConsumer | undefined> {
@@ -73,7 +75,7 @@ export function createKeyFinder(options: KeyFinderOptions): CachedKeyFinder {
       const found = await records.keys.find(id);
       if (flights.get(id) === flight) {
         if (found === undefined) absent.set(id, flight.startedAt);
-        else held.set(id, found);
+        else held.set(id, { found, readAt: flight.startedAt });
       }
       return found;
     } finally {
@@ -91,8 +93,8 @@ export function createKeyFinder(options: KeyFinderOptions): CachedKeyFinder {
     }
     if (consumers.size === 0) return;
     // One walk for all of a batch: an index by consumer would cost memory all day for what happens now and then.
-    const theirs = [...held.values()].filter(({ consumer }) => consumers.has(consumer.id));
-    for (const { key } of theirs) held.delete(key.id);
+    const theirs = [...held.values()].filter(({ found }) => consumers.has(found.consumer.id));
+    for (const { found } of theirs) held.delete(found.key.id);
     flights.clear(); // whose keys they are is not known yet
   }
 
@@ -102,7 +104,18 @@ export function createKeyFinder(options: KeyFinderOptions): CachedKeyFinder {
     flights.delete(id);
   }
 
-  return { find, forget };
+  function forgetAll(): void {
+    held.clear();
+    absent.clear();
+    flights.clear();
+  }
+
+  return { find, forget, forgetAll };
+}
+
+interface Held {
+  readonly found: KeyWithConsumer;
+  readonly readAt: number;
 }
 
 interface Flight {
@@ -122,6 +135,7 @@ function lengthOf(texts: readonly string[]): number {
 }
 
 const USUAL_SIZE = 2_048;
+const HELD_MS = 60_000;
 const MOST_ABSENT = 10_000;
 /** A key that was created elsewhere and not told of, by an import, works after so long. */
 const ABSENT_MS = 1_000;

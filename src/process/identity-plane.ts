@@ -6,7 +6,8 @@ import { KeyWatch } from '../identity/key-watch.ts';
 import type { ReportBatch } from '../identity/report-batch.ts';
 import { createSigningKeys, type SigningKeys } from '../identity/signing-keys.ts';
 import type { Log } from '../observe/log.ts';
-import { type AuditEvent, type AuditRecord, auditTypes } from '../stores/audit.ts';
+import { type AuditEvent, type AuditRecord, auditTypes, type ChainHead } from '../stores/audit.ts';
+import { GENESIS_HASH } from '../stores/audit-chain.ts';
 import type { Counters } from '../stores/counters.ts';
 import { openCounters } from '../stores/open-counters.ts';
 import { openRecords } from '../stores/open-records.ts';
@@ -58,6 +59,7 @@ export class IdentityPlane {
   readonly issuers: IssuerDirectory;
   /** Hears of every failure of a store, also of those the workers met. */
   readonly stores: StoreWatch;
+  readonly #log: Log;
   readonly #metrics: IdentityMetrics;
   readonly #freshness: SharedFreshness;
   readonly #audit: AuditQueue;
@@ -67,7 +69,8 @@ export class IdentityPlane {
   readonly #onChange = new Set<(records: readonly AuditRecord[]) => void>();
   #feed: Feed | undefined;
   #tell: ((news: News) => void) | undefined;
-  #seq = 0;
+  /** How far the log reached when this process began. */
+  #begin: ChainHead = { seq: 0, hash: GENESIS_HASH };
 
   static async open(options: IdentityPlaneOptions): Promise<IdentityPlane> {
     const { facts } = options;
@@ -78,7 +81,7 @@ export class IdentityPlane {
       counters = await openCounters(facts.counters);
       const plane = new IdentityPlane(options, { records, counters, sealer });
       await plane.identityKeys.start();
-      plane.#seq = (await records.audit.head()).seq;
+      plane.#begin = await records.audit.head();
       return plane;
     } catch (error) {
       await Promise.allSettled([records.close(), counters?.close()]);
@@ -90,6 +93,7 @@ export class IdentityPlane {
     this.foundations = foundations;
     this.cookieKeySource = facts.sealingKeys[0] ?? new Uint8Array(0);
     this.stores = new StoreWatch(log, (failures) => metrics.storeFailed(failures));
+    this.#log = log;
     this.#metrics = metrics;
     this.#freshness = new SharedFreshness(facts.freshness);
     const { records } = foundations;
@@ -126,8 +130,9 @@ export class IdentityPlane {
     this.#tell = tell;
     this.#feed = followAuditLog({
       records: this.foundations.records,
-      after: this.#seq,
+      after: this.#begin,
       onRecords: (records) => this.#heard(records),
+      onOtherLog: (seq) => this.#startOver(seq),
       onRead: (seq, readAt) => {
         this.stores.look();
         this.#freshness.note(seq, readAt);
@@ -194,13 +199,23 @@ export class IdentityPlane {
   }
 
   #heard(records: readonly AuditRecord[]): void {
-    this.#seq = records.at(-1)?.seq ?? this.#seq;
+    const seq = records.at(-1)?.seq ?? 0;
     const changes = records.filter(isChange);
     // Sent even where nothing is to be forgotten: a worker is as fresh as the last number it has heard.
-    this.#tell?.({ kind: 'changes', records: changes, seq: this.#seq });
+    this.#tell?.({ kind: 'changes', records: changes, seq });
     for (const listener of this.#onChange) listener(records);
     if (changes.some(({ type, detail }) => type.startsWith('signing-key.') && detail?.['use'] === 'identity'))
       this.identityKeys.refresh().catch((error) => this.stores.failed(error));
+  }
+
+  #startOver(seq: number): void {
+    this.#log.error(
+      { seq },
+      'the database has lost its last changes: what is held of it is let go and the audit log read again',
+    );
+    // First the era: from here on no worker trusts what it holds, whenever it hears why.
+    const era = this.#freshness.beginEra();
+    this.#tell?.({ kind: 'other-log', era, seq });
   }
 
   #identityKey(): News {

@@ -69,6 +69,8 @@ export type QuestionMessage = {
 /** What the control plane tells every worker about callers as it happens, and a new worker all at once. */
 export type News =
   | { readonly kind: 'changes'; readonly records: readonly AuditRecord[]; readonly seq: number }
+  /** The database came back without what was told last: nothing held of it is true any more, and all from `seq` on comes again. */
+  | { readonly kind: 'other-log'; readonly era: number; readonly seq: number }
   | { readonly kind: 'issuer-keys'; readonly set: IssuerKeySet }
   /** A configuration came into force: what is known of other issuers than these is forgotten. */
   | { readonly kind: 'issuers'; readonly issuers: readonly string[] }

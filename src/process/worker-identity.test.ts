@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { createLocalJWKSet, exportJWK, generateKeyPair, type JWK, jwtVerify } from 'jose';
 import { until } from '../../test/support/until.ts';
@@ -97,6 +98,38 @@ describe('what a worker knows of callers', () => {
     ]);
     plane.nudge();
     await until('the revocation', async () => (await find())?.revokedAt !== undefined);
+  });
+
+  test('a database that came back without its last changes is read again, and nothing of before is held', async () => {
+    const { records } = plane.foundations;
+    const consumer = { id: 'con', name: 'acme', metadata: {}, disabled: false, source: 'admin', createdAt: 0 } as const;
+    await records.consumers.create(consumer, []);
+    const made = await createKey(records, { consumerId: 'con', name: 'main', scopes: [] }, BY);
+    assert.ok(made.refusal === undefined);
+    const { keys, revocations } = worker.services;
+    assert.ok(facts.records.driver === 'sqlite');
+    const behind = new DatabaseSync(facts.records.file, { timeout: 5_000 });
+    behind.exec('create table older as select * from audit_head');
+    const lost = { type: 'grant.revoked', actor: 'admin:ada', subject: 'grant:lost' } as const;
+    await records.audit.append([lost, lost, lost, lost, lost]);
+    const token = { jti: 'j', grantId: 'lost', clientId: undefined, subject: undefined, issuedAt: Date.now() / 1_000 };
+    await until('the last changes to be heard', () => revocations.isRevoked(token));
+    const isHeld = () => !(keys.find(made.key.id) instanceof Promise);
+    await until('the key to be held', async () => (await keys.find(made.key.id)) !== undefined && isHeld());
+
+    behind.exec(`begin immediate; delete from audit_log where seq > (select seq from older);
+      update audit_head set seq = older.seq, at = older.at, hash = older.hash, mac = older.mac from older; commit`);
+    behind.close();
+    await records.keys.revoke(made.key.id, Date.now(), [
+      { type: 'key.revoked', actor: 'admin:ada', subject: `key:${made.key.id}` },
+      { type: 'grant.revoked', actor: 'admin:ada', subject: 'grant:g' },
+    ]);
+    await until('the revocation', async () => (await keys.find(made.key.id))?.key.revokedAt !== undefined);
+    await until('that of the grant', () => revocations.isRevoked({ ...token, grantId: 'g' }));
+    await until(
+      'what is held to be trusted again',
+      async () => (await keys.find(made.key.id)) !== undefined && isHeld(),
+    );
   });
 
   test('tokens that were revoked are refused by workers that were there, and by those born later', async () => {

@@ -105,6 +105,10 @@ export async function openWorkerIdentity(
           sessions.forget(news.records);
           freshness.takeIn(news.seq);
           return;
+        case 'other-log':
+          keys.forgetAll(); // of sessions nothing is held for longer than a moment
+          freshness.enterEra(news.era, news.seq);
+          return;
         case 'issuer-keys':
           issuers.note(news.set);
           return;
