@@ -144,7 +144,7 @@ export class ResponseParser {
       this.#finish(undefined, more);
     } else if (chunked) {
       this.#state = 'chunked';
-      this.#decoder = new ChunkedDecoder(TRAILER_LIMITS, (data) => this.#events.onData(data));
+      this.#decoder = new ChunkedDecoder(CHUNKED_RULES, (data) => this.#events.onData(data));
       this.#events.onHead(status, fields);
     } else if (length === undefined) {
       this.#state = 'until-close';
@@ -210,6 +210,6 @@ export class ResponseParser {
 const EMPTY = Buffer.alloc(0);
 const HEAD_END = Buffer.from('\r\n\r\n');
 const MAX_HEAD_BYTES = 64 * 1024;
-const TRAILER_LIMITS = { bytes: 64 * 1024, fields: 256 };
+const CHUNKED_RULES = { trailerBytes: 64 * 1024, trailerFields: 256, padding: true };
 const MAX_INTERIM_RESPONSES = 16;
 const BARE_LF = /(?<!\r)\n/;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { MalformedMessage } from './malformed-message.ts';
 
-const LIMITS = { bytes: 200, fields: 5 };
+const RULES = { trailerBytes: 200, trailerFields: 5, padding: false };
 const MOST_LINE_BYTES = 512;
 
 interface Outcome {
@@ -17,7 +17,7 @@ interface Outcome {
 }
 
 /** Feeds the pieces one after the other; what is left over once the body has ended is all `rest`. */
-function decode(pieces: readonly Buffer[], limits = LIMITS): Outcome {
+function decode(pieces: readonly Buffer[], limits = RULES): Outcome {
   const body: Buffer[] = [];
   const decoder = new ChunkedDecoder(limits, (data) => body.push(Buffer.from(data)));
   const outcome = (end: Outcome['end'], rest: readonly Buffer[] = []): Outcome => ({
@@ -38,7 +38,7 @@ function decode(pieces: readonly Buffer[], limits = LIMITS): Outcome {
   return outcome('incomplete');
 }
 
-function decodeText(text: string, limits = LIMITS): Outcome {
+function decodeText(text: string, limits = RULES): Outcome {
   return decode([Buffer.from(text, 'latin1')], limits);
 }
 
@@ -78,7 +78,7 @@ const message: fc.Arbitrary<Message> = fc.record({
     }),
     { maxLength: 6 },
   ),
-  trailers: fc.array(fc.tuple(token, value), { maxLength: LIMITS.fields }),
+  trailers: fc.array(fc.tuple(token, value), { maxLength: RULES.trailerFields }),
 });
 
 function latin1(text: string): string {
@@ -161,7 +161,7 @@ describe('a body in the chunked coding', () => {
   it('is given out as views of what was fed, and nothing of it is kept', () => {
     const bytes = Buffer.from('5\r\nhello\r\n0\r\n\r\n', 'latin1');
     const seen: Buffer[] = [];
-    new ChunkedDecoder(LIMITS, (data) => seen.push(data)).feed(bytes);
+    new ChunkedDecoder(RULES, (data) => seen.push(data)).feed(bytes);
     assert.equal(seen.length, 1);
     assert.equal(seen[0]?.buffer, bytes.buffer);
     assert.equal(seen[0]?.byteOffset, bytes.byteOffset + 3);
@@ -172,7 +172,7 @@ describe('a body in the chunked coding', () => {
       fc.property(message, fc.string({ maxLength: 20 }), sizes, (sent, behind, parts) => {
         const rest = latin1(behind);
         const text = encode(sent);
-        const limits = { bytes: text.length, fields: LIMITS.fields };
+        const limits = { bytes: text.length, fields: RULES.trailerFields };
         assert.deepEqual(decode(cut(Buffer.from(text + rest, 'latin1'), parts), limits), {
           end: 'complete',
           body: sent.chunks.map(({ data }) => data).join(''),
@@ -229,6 +229,16 @@ describe('a body in the chunked coding', () => {
   });
 });
 
+describe('padding of a chunk size', () => {
+  it('is taken where the rules allow it, and refused elsewhere', () => {
+    for (const size of ['5 ', '5\t  ', '5;a ']) {
+      const text = `${size}\r\nhello\r\n0\r\n\r\n`;
+      assert.notEqual(decodeText(text).end, 'complete');
+      assert.equal(decodeText(text, { ...RULES, padding: true }).end, 'complete');
+    }
+  });
+});
+
 describe('the limits of the chunked coding', () => {
   it('bound a chunk line', () => {
     const fits = `5;${'a'.repeat(MOST_LINE_BYTES - 2)}\r\nhello\r\n0\r\n\r\n`;
@@ -239,28 +249,28 @@ describe('the limits of the chunked coding', () => {
   });
 
   it('bound the bytes of a trailer section', () => {
-    const fits = `0\r\nA: ${'b'.repeat(LIMITS.bytes - 3)}\r\n\r\n`;
+    const fits = `0\r\nA: ${'b'.repeat(RULES.trailerBytes - 3)}\r\n\r\n`;
     assert.equal(decodeText(fits).end, 'complete');
     const over = fits.replace(': ', ': b');
-    for (const parts of [[over.length], [1], [LIMITS.bytes], [LIMITS.bytes + 6]])
+    for (const parts of [[over.length], [1], [RULES.trailerBytes], [RULES.trailerBytes + 6]])
       assert.equal(decode(cut(Buffer.from(over), parts)).end, 'too large', `pieces of ${parts}`);
   });
 
   it('bound the fields of a trailer section', () => {
-    assert.equal(decodeText(`0\r\n${'A: b\r\n'.repeat(LIMITS.fields)}\r\n`).end, 'complete');
-    assert.equal(decodeText(`0\r\n${'A: b\r\n'.repeat(LIMITS.fields + 1)}\r\n`).end, 'too large');
+    assert.equal(decodeText(`0\r\n${'A: b\r\n'.repeat(RULES.trailerFields)}\r\n`).end, 'complete');
+    assert.equal(decodeText(`0\r\n${'A: b\r\n'.repeat(RULES.trailerFields + 1)}\r\n`).end, 'too large');
   });
 
   for (const [where, begun, filling, most] of [
     ['a chunk size', '', '0', MOST_LINE_BYTES],
     ['a chunk extension', '5;', 'a', MOST_LINE_BYTES],
     ['a chunk line of CRs', '5', '\r', MOST_LINE_BYTES],
-    ['a trailer', '0\r\nA: ', 'b', LIMITS.bytes],
-    ['many trailers', '0\r\n', 'A: b\r\n', LIMITS.bytes],
-    ['a trailer section of CRs', '0\r\n', '\r', LIMITS.bytes],
+    ['a trailer', '0\r\nA: ', 'b', RULES.trailerBytes],
+    ['many trailers', '0\r\n', 'A: b\r\n', RULES.trailerBytes],
+    ['a trailer section of CRs', '0\r\n', '\r', RULES.trailerBytes],
   ] as const) {
     it(`bound what is held of ${where} that never ends`, () => {
-      const decoder = new ChunkedDecoder(LIMITS, () => assert.fail('there is no data'));
+      const decoder = new ChunkedDecoder(RULES, () => assert.fail('there is no data'));
       let fed = 0;
       const endless = () => {
         decoder.feed(Buffer.from(begun));
@@ -277,7 +287,10 @@ function plainReading(text: string): Omit<Outcome, 'end'> | undefined {
   let body = '';
   let left = text;
   for (;;) {
-    const line = /^([0-9a-f]+)[ \t]*(?:;[\t -~]*)?\r\n/i.exec(left);
+    const line =
+      /^([0-9a-f]+)(?:[ \t]*;[ \t]*[\w!#$%&'*+\-.^`|~]+(?:[ \t]*=[ \t]*(?:[\w!#$%&'*+\-.^`|~]+|"(?:[\t !#-[\]-~]|\\[\t -~])*"))?)*\r\n/i.exec(
+        left,
+      );
     if (line === null) return undefined;
     const size = Number.parseInt(line[1] ?? '', 16);
     left = left.slice(line[0].length);

@@ -2,17 +2,20 @@ import { splitFieldLines } from './field-lines.ts';
 import { isToken } from './http-fields.ts';
 import { MalformedMessage } from './malformed-message.ts';
 
-/** The most a trailer section may hold. */
-export interface TrailerLimits {
-  readonly bytes: number;
-  readonly fields: number;
+/** What is taken of the chunked coding. */
+export interface ChunkedRules {
+  /** The most a trailer section may hold. */
+  readonly trailerBytes: number;
+  readonly trailerFields: number;
+  /** Whether blanks may stand behind a chunk size, as old servers pad it. RFC 9112 §7.1 does not have them. */
+  readonly padding: boolean;
 }
 
 /** Reads one body in the chunked coding (RFC 9112 §7.1), lenient in nothing. After it has thrown it must not be fed again. */
 export class ChunkedDecoder {
   /** The fields of the trailer section as a flat list, once the body has ended. */
   trailers: readonly string[] = [];
-  readonly #limits: TrailerLimits;
+  readonly #rules: ChunkedRules;
   readonly #onData: (data: Buffer) => void;
   #state: 'size' | 'data' | 'data-end' | 'trailers' | 'ended' = 'size';
   /** An incomplete line or trailer section. */
@@ -21,8 +24,8 @@ export class ChunkedDecoder {
   #remaining = 0;
 
   /** `onData` is given pieces of the fed bytes, not copies. */
-  constructor(limits: TrailerLimits, onData: (data: Buffer) => void) {
-    this.#limits = limits;
+  constructor(rules: ChunkedRules, onData: (data: Buffer) => void) {
+    this.#rules = rules;
     this.#onData = onData;
   }
 
@@ -53,7 +56,7 @@ export class ChunkedDecoder {
   #size(bytes: Buffer): Buffer {
     const { text, rest } = this.#take(bytes, CRLF, MOST_LINE_BYTES);
     if (text === undefined) return rest;
-    const match = SIZE_LINE.exec(text);
+    const match = SIZE_LINE.exec(this.#rules.padding ? text.replace(/[ \t]+$/, '') : text);
     if (match === null) throw new MalformedMessage('a malformed chunk size');
     this.#remaining = Number.parseInt(match[1] ?? '', 16);
     this.#state = this.#remaining === 0 ? 'trailers' : 'data';
@@ -84,9 +87,9 @@ export class ChunkedDecoder {
       this.#state = 'ended';
       return all.subarray(2);
     }
-    const { text, rest } = this.#take(all, SECTION_END, this.#limits.bytes);
+    const { text, rest } = this.#take(all, SECTION_END, this.#rules.trailerBytes);
     if (text === undefined) return rest;
-    const fields = splitFieldLines(text, 0, this.#limits.fields);
+    const fields = splitFieldLines(text, 0, this.#rules.trailerFields);
     for (let at = 0; at < fields.length; at += 2) {
       if (!isToken(fields[at] ?? '') || ILLEGAL_IN_VALUE.test(fields[at + 1] ?? ''))
         throw new MalformedMessage('a malformed trailer field');
@@ -123,7 +126,9 @@ const CRLF = Buffer.from('\r\n');
 const SECTION_END = Buffer.from('\r\n\r\n');
 /** With its extensions, which nobody here reads (CVE-2024-22019). */
 const MOST_LINE_BYTES = 512;
-const SIZE_LINE = /^([0-9a-fA-F]{1,13})[ \t]*(?:;[\t\x20-\x7e]*)?$/;
+/** RFC 9112 §7.1.1: names and perhaps values of extensions follow the size. */
+const SIZE_LINE =
+  /^([0-9a-fA-F]{1,13})(?:[ \t]*;[ \t]*[\w!#$%&'*+\-.^`|~]+(?:[ \t]*=[ \t]*(?:[\w!#$%&'*+\-.^`|~]+|"(?:[\t !#-[\]-~]|\\[\t -~])*"))?)*$/;
 const BARE_LF = /(?<!\r)\n/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the octets a field may not hold (RFC 9110 §5.5)
 const ILLEGAL_IN_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;

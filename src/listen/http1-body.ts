@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
-import { ChunkedDecoder, type TrailerLimits } from '../lib/chunked-decoder.ts';
+import { ChunkedDecoder, type ChunkedRules } from '../lib/chunked-decoder.ts';
 import { fieldSet } from '../lib/http-fields.ts';
 import { MalformedMessage } from '../lib/malformed-message.ts';
+import { type Http1Request, NO_BODY } from './http1-request.ts';
+import type { ListenerLimits } from './listener-options.ts';
 import { readTrailerFields } from './request-fields.ts';
 
 /** The connection a body comes through. */
@@ -10,6 +12,16 @@ export interface BodySource {
   wanted(): void;
   /** The reader has enough for now. */
   unwanted(): void;
+}
+
+/** The body a request announces, or undefined where it has none. */
+export function openBody(
+  { length }: Pick<Http1Request, 'length'>,
+  { headerBytes, headerCount }: Pick<ListenerLimits, 'headerBytes' | 'headerCount'>,
+  source: BodySource,
+): Http1Body | undefined {
+  if (length === NO_BODY || length === 0) return undefined;
+  return new Http1Body(length, { trailerBytes: headerBytes, trailerFields: headerCount, padding: false }, source);
 }
 
 /** The body of an HTTP/1.1 request on its way from its connection to a reader. */
@@ -25,12 +37,12 @@ export class Http1Body extends Readable {
   /** Set once nobody will read it any more: what comes is thrown away, and this many bytes of it have been. */
   #discarded = -1;
 
-  /** `length` in bytes; undefined for a chunked body, which may have trailers within the limits. */
-  constructor(length: number | undefined, limits: TrailerLimits, source: BodySource) {
+  /** `length` in bytes; undefined for a chunked body, which is read by the rules. */
+  constructor(length: number | undefined, rules: ChunkedRules, source: BodySource) {
     super();
     this.#source = source;
     this.#remaining = length ?? 0;
-    this.#decoder = length === undefined ? new ChunkedDecoder(limits, (data) => this.#take(data)) : undefined;
+    this.#decoder = length === undefined ? new ChunkedDecoder(rules, (data) => this.#take(data)) : undefined;
   }
 
   /** The trailer fields that may be passed on, once the body is complete. */
@@ -104,4 +116,5 @@ function refuseFraming(trailers: readonly string[]): void {
 
 const isFraming = fieldSet(['content-length', 'transfer-encoding']);
 
-const MOST_DISCARDED = 256 * 1024;
+/** Bytes of what nobody reads that are taken all the same. */
+export const MOST_DISCARDED = 256 * 1024;

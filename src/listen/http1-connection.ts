@@ -5,12 +5,12 @@ import { MalformedMessage } from '../lib/malformed-message.ts';
 import { newRequestId } from '../observe/request-id.ts';
 import { type Connection, type HttpSocket, type Session, unsentBytes } from './connection.ts';
 import { handOver } from './hand-over.ts';
-import { type BodySource, Http1Body } from './http1-body.ts';
+import { type BodySource, type Http1Body, MOST_DISCARDED, openBody } from './http1-body.ts';
 import { type Arrival, noTrailers, readHttp1Head } from './http1-head.ts';
 import { type HeadBytes, HeadReader } from './http1-head-reader.ts';
-import { type Http1Request, MALFORMED, NO_BODY, readHttp1Request } from './http1-request.ts';
-import { Http1Wire, LAST_REPLY, type WireOwner } from './http1-wire.ts';
-import { asksForOtherProtocol, staysOpen, webSocketAsked } from './http1-wishes.ts';
+import { MALFORMED, readHttp1Request } from './http1-request.ts';
+import { Http1Wire, lastReply, type WireOwner } from './http1-wire.ts';
+import { replyWay, webSocketAsked } from './http1-wishes.ts';
 import { Patience } from './patience.ts';
 import type { Post } from './post.ts';
 
@@ -32,6 +32,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   /** The body of the request that is being served, while it arrives. */
   #body: Http1Body | undefined = undefined;
   #replied = false;
+  #discarded = 0;
   readonly #patience = new Patience();
 
   constructor(post: Post, connection: Connection, socket: HttpSocket) {
@@ -47,13 +48,23 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   readonly #onData = (bytes: Buffer): void => {
     if (this.#phase === 'reading') this.#readHead(bytes);
     else if (this.#phase === 'serving') this.#takeMore(bytes);
-    // What comes on a connection that is closing is thrown away, so that closing does not reset it before the client has read its reply (RFC 9112 §9.6).
+    else this.#discard(bytes);
   };
+
+  /** Up to a bound, so that closing does not reset the connection before the client has read its reply (RFC 9112 §9.6). */
+  #discard(bytes: Buffer): void {
+    this.#discarded += bytes.length;
+    if (this.#discarded > MOST_DISCARDED) this.socket.pause();
+  }
 
   /** The client sends nothing more. One that waits for a reply cannot be told from one that is gone; it is taken to be gone. */
   readonly #onEnd = (): void => {
-    if (this.#wire?.hasEnded === true || this.#phase === 'closing') this.socket.destroySoon();
-    else this.cut();
+    if (this.#wire?.hasEnded !== true && this.#phase !== 'closing') {
+      this.cut();
+      return;
+    }
+    this.#phase = 'closing'; // nothing that was sent ahead could be answered any more
+    this.socket.destroySoon();
   };
 
   readonly #onDrain = (): void => {
@@ -63,7 +74,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   #readHead(bytes: Buffer): void {
     const hadBegun = this.#head.hasBegun;
     const head = this.#head.take(bytes, this.#post.limits.headerBytes);
-    if (head instanceof Problem) this.#refuse(head);
+    if (head instanceof Problem) this.#refuse(head, false);
     else if (head !== undefined) this.#begin(head);
     else if (this.#head.hasBegun && !hadBegun && this.connection.requests > 0) this.#patience.renew();
   }
@@ -73,24 +84,16 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     this.#patience.renew();
     const request = readHttp1Request(text, this.#post.limits);
     if (request instanceof Problem) {
-      this.#refuse(request);
+      this.#refuse(request, text.startsWith('HEAD '));
       return;
     }
-    const body = this.#bodyOf(request);
+    const body = openBody(request, this.#post.limits, this);
     const upgrade = webSocketAsked(request);
-    const wire = new Http1Wire(this, {
-      toHead: request.method === 'HEAD',
-      httpVersion: request.httpVersion,
-      // What follows a request for another protocol may be in that protocol.
-      persistent: staysOpen(request) && !asksForOtherProtocol(request),
-      upgrade,
-      body,
-      bodyLength: request.length,
-    });
+    const wire = new Http1Wire(this, { ...replyWay(request, upgrade), body });
     const carriers = { wire, body, trailers: body === undefined ? noTrailers : () => body.trailers, upgrade };
     const head = readHttp1Head(request, carriers, this.#arrival);
     if (head instanceof Problem) {
-      this.#refuse(head);
+      this.#refuse(head, request.method === 'HEAD');
       return;
     }
     const exchange = new Exchange(head);
@@ -100,15 +103,9 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     this.#wire = wire;
     this.#body = body;
     this.#replied = false;
-    if (body === undefined) this.#ahead = rest;
+    if (body === undefined && rest.length > 0) this.#keep(rest);
     handOver(this.#post, exchange);
     if (body !== undefined && rest.length > 0) this.#onData(rest);
-  }
-
-  #bodyOf({ length }: Http1Request): Http1Body | undefined {
-    if (length === NO_BODY || length === 0) return undefined;
-    const { headerBytes, headerCount } = this.#post.limits;
-    return new Http1Body(length, { bytes: headerBytes, fields: headerCount }, this);
   }
 
   /** Bytes of the body, and behind it those of later requests. */
@@ -127,9 +124,11 @@ export class Http1Connection implements Session, WireOwner, BodySource {
       this.#endServing(error.exceedsLimit ? CODING_TOO_LARGE : MALFORMED);
       return;
     }
-    if (rest === undefined) return;
+    // The road may have ended the connection within the call.
+    if (rest === undefined || this.#phase !== 'serving') return;
     this.#body = undefined;
     if (rest.length > 0) this.#keep(rest);
+    this.#flow(); // its reader may have wanted no more
     if (this.#replied) this.#next();
   }
 
@@ -138,9 +137,13 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     if (this.#ahead.length >= MOST_AHEAD) this.socket.pause();
   }
 
+  #flow(): void {
+    if (this.#ahead.length < MOST_AHEAD && this.#phase !== 'left') this.socket.resume();
+  }
+
   wanted(): void {
     this.#wire?.continue();
-    if (this.#ahead.length < MOST_AHEAD) this.socket.resume();
+    this.#flow();
   }
 
   unwanted(): void {
@@ -152,7 +155,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   }
 
   finished(wire: Http1Wire): void {
-    if (this.#wire !== wire) return;
+    if (this.#wire !== wire || this.#phase !== 'serving') return;
     this.#replied = true;
     this.#patience.renew();
     if (wire.isLast) {
@@ -185,8 +188,8 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     this.#phase = 'reading';
     const ahead = this.#ahead;
     this.#ahead = EMPTY;
-    this.socket.resume();
     this.#readHead(ahead);
+    this.#flow();
   };
 
   /** Lets the client read its last reply while what it still sends is thrown away. */
@@ -200,10 +203,10 @@ export class Http1Connection implements Session, WireOwner, BodySource {
   }
 
   /** Answers what can be no exchange; nothing behind it is read. */
-  #refuse(problem: Problem): void {
+  #refuse(problem: Problem, toHead: boolean): void {
     this.#phase = 'serving';
     this.#ahead = EMPTY;
-    this.#wire = new Http1Wire(this, LAST_REPLY);
+    this.#wire = new Http1Wire(this, lastReply(toHead));
     this.#post.handlers.refuse(this.#wire, problem, newRequestId());
   }
 
@@ -220,7 +223,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
       const begun = wire?.hasBegun === true;
       wire?.lost(reason);
       if (begun) this.cut();
-      else this.#refuse(problem);
+      else this.#refuse(problem, wire?.toHead === true);
     }
     body?.breakOff(reason);
   }
@@ -267,7 +270,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     const isHead = this.#head.hasBegun || this.connection.requests === 0;
     const { headerTimeout, idleTimeout } = this.#post.limits;
     if (!this.#patience.isOver(now, isHead ? headerTimeout : idleTimeout)) return;
-    if (isHead) this.#refuse(HEAD_STALLED);
+    if (isHead) this.#refuse(HEAD_STALLED, false);
     else this.cut();
   }
 

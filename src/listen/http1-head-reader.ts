@@ -22,7 +22,7 @@ export class HeadReader {
     const all = withoutBlankLines(this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]));
     const known = Math.max(0, all.length - bytes.length);
     const end = all.indexOf(END, Math.max(0, known - END.length));
-    if (end > limit || (end < 0 && all.length > limit)) return TOO_LARGE;
+    if (end > limit || (end < 0 && all.length >= limit + END.length)) return TOO_LARGE;
     if (end >= 0) {
       this.#held = EMPTY;
       return { text: all.toString('latin1', 0, end), rest: all.subarray(end + END.length) };

@@ -30,15 +30,10 @@ export interface ReplyWay {
   readonly bodyLength: number | undefined;
 }
 
-/** The way of a reply to what could not be read as a request. */
-export const LAST_REPLY: ReplyWay = {
-  toHead: false,
-  httpVersion: '1.1',
-  persistent: false,
-  upgrade: undefined,
-  body: undefined,
-  bodyLength: undefined,
-};
+/** The way of a reply to what could not be read as a request, after which nothing is read. */
+export function lastReply(toHead: boolean): ReplyWay {
+  return { toHead, httpVersion: '1.1', persistent: false, upgrade: undefined, body: undefined, bodyLength: undefined };
+}
 
 /** Writes a reply to an HTTP/1.1 connection (RFC 9112). Once the client or the reply is gone, calls are ignored. */
 export class Http1Wire implements Wire {
@@ -67,6 +62,10 @@ export class Http1Wire implements Wire {
   /** Whether the reply has said that the connection ends with it. */
   get isLast(): boolean {
     return this.#close;
+  }
+
+  get toHead(): boolean {
+    return this.#way.toHead;
   }
 
   get hasBegun(): boolean {

@@ -1,8 +1,19 @@
-import type { Http1Request } from './http1-request.ts';
-import { NO_BODY } from './http1-request.ts';
+import { type Http1Request, NO_BODY } from './http1-request.ts';
+import type { ReplyWay } from './http1-wire.ts';
+
+/** How the reply to a request is to be sent. What follows a request for another protocol may be in that protocol. */
+export function replyWay(request: Http1Request, upgrade: ReplyWay['upgrade']): Omit<ReplyWay, 'body'> {
+  return {
+    toHead: request.method === 'HEAD',
+    httpVersion: request.httpVersion,
+    persistent: staysOpen(request) && !asksForOtherProtocol(request),
+    upgrade,
+    bodyLength: request.length,
+  };
+}
 
 /** Whether the client wants to go on with the connection (RFC 9112 §9.3). */
-export function staysOpen({ httpVersion, fields }: Http1Request): boolean {
+function staysOpen({ httpVersion, fields }: Http1Request): boolean {
   const { connection } = fields;
   if (connection === undefined) return httpVersion === '1.1';
   if (lists(connection, 'close')) return false;
@@ -10,7 +21,7 @@ export function staysOpen({ httpVersion, fields }: Http1Request): boolean {
 }
 
 /** Whether the client would like to speak something else from here on (RFC 9110 §7.8). */
-export function asksForOtherProtocol({ fields }: Http1Request): boolean {
+function asksForOtherProtocol({ fields }: Http1Request): boolean {
   const { connection, upgrade } = fields;
   return upgrade !== undefined && connection !== undefined && lists(connection, 'upgrade');
 }
