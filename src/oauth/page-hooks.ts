@@ -75,7 +75,7 @@ export function describeClient(client: Client | ClientMetadata): ClientFacts {
   const metadata: ClientMetadata = isInstance(client) ? client.metadata() : client;
   return {
     id: metadata.client_id,
-    name: metadata.client_name ?? metadata.client_id,
+    name: shownName(metadata.client_name ?? '') || metadata.client_id,
     uri: metadata.client_uri,
     logoUri: metadata.logo_uri,
     policyUri: metadata.policy_uri,
@@ -83,6 +83,15 @@ export function describeClient(client: Client | ClientMetadata): ClientFacts {
     selfRegistered: metadata[SOURCE] !== 'config' && metadata[SOURCE] !== 'admin',
   };
 }
+
+/** A name cannot push the page's own words away, nor turn their direction or hide characters in it (Unicode TR 36). */
+function shownName(name: string): string {
+  const plain = name.normalize('NFC').replaceAll(/\s/gu, ' ').replaceAll(/\p{C}/gu, '').replaceAll(/ +/g, ' ').trim();
+  return [...plain].slice(0, LONGEST_NAME).join('');
+}
+
+/** Characters, as many as the admin API lets a name have. */
+const LONGEST_NAME = 100;
 
 function isInstance(client: Client | ClientMetadata): client is Client {
   return typeof client['metadata'] === 'function';
