@@ -91,7 +91,9 @@ async function finish(
   desk.parts.report(userEvent(visit, { type: 'user.signed-in', userId: user.id, byUser: true, detail }));
   // How somebody proved themselves elsewhere is not known, and RFC 8176 has no word for it.
   const amr = methods.filter((method) => method !== 'upstream');
-  const login = { accountId: user.id, ...(amr.length === 0 ? {} : { amr }) };
+  // Whenever the browser follows to the protocol: that can be made to take as long as an interaction lasts.
+  const ts = Math.floor(Date.now() / 1000);
+  const login = { accountId: user.id, ts, ...(amr.length === 0 ? {} : { amr }) };
   await desk.parts.provider.interactionFinished(visit.req, visit.res, { login }, { mergeWithLastSubmission: false });
 }
 

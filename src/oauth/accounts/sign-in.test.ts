@@ -179,6 +179,21 @@ describe('sign-in', () => {
     assert.match((await visitor.submit(second, 'code', { code })).body, /Allow Fleet app/);
   });
 
+  test('somebody signed in when they showed who they are, not when their browser went on', async (t) => {
+    const user = await at.addUser('yan');
+    const start = Math.floor(Date.now() / 1000);
+    t.mock.timers.enable({ apis: ['Date'], now: start * 1000 });
+    const visitor = openVisitor(at, (url, options) => {
+      if (url.includes('/authorize/')) t.mock.timers.tick(600_000);
+      return fetch(url, options);
+    });
+    const page = await visitor.get(authorizeUrl(at, { clientId }));
+    const consent = await visitor.submit(page, 'password', { username: 'yan', password: PASSWORD });
+    assert.match(consent.body, /Allow Fleet app/);
+    const { items } = await at.records.artifacts.list({ model: 'Session', accountId: user.id }, { limit: 1 });
+    assert.equal(items[0]?.payload['loginTs'], start);
+  });
+
   test('an interaction belongs to the browser that began it', async () => {
     const { page } = await begin();
     const stranger = openVisitor(at);
