@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { parseApiKey } from '../src/lib/api-key.ts';
 import type { AuditRecord } from '../src/stores/audit.ts';
+import { sessionName } from '../src/stores/session-name.ts';
 import { StoreUnavailable } from '../src/stores/stores.ts';
 import { type RunningAdminApp, startAdminApp } from './support/admin-app.ts';
 
@@ -483,7 +484,7 @@ describe('the admin API', () => {
     it('stay, disabled, where their removal fails half-way, so that it can be asked for again', async (context) => {
       const { id = '' } = await made('/users', { username: 'edsger', password });
       await signIn('session-edsger', id, 'https://gateway.example/oauth');
-      const failing = context.mock.method(app.records.sessions, 'removeByHash', async () => {
+      const failing = context.mock.method(app.records.sessions, 'removeByName', async () => {
         throw new StoreUnavailable('too late');
       });
       assert.equal((await app.call('DELETE', '/users/edsger')).status, 503);
@@ -521,7 +522,7 @@ describe('the admin API', () => {
       assert.ok(!text.includes('secret-') && !text.includes('cookie-value'));
       const path = `/sessions/${body.items[0].id}`;
       assert.equal((await app.call('DELETE', path)).status, 204);
-      assert.equal((await lastEvent()).subject, `session:${body.items[0].id}`);
+      assert.equal((await lastEvent()).subject, `session:${sessionName('cookie-value')}`, 'as the login names it');
       assert.equal((await app.call('DELETE', path)).status, 404);
     });
 

@@ -36,9 +36,9 @@ async function endBrowserSessions(call: Call, user: string): Promise<void> {
   } while (after !== undefined);
 }
 
-/** Of a session as a listing has it, with its hashed id. False where it has ended. */
+/** Of a session as a listing has it, with its name for an id. False where it has ended. */
 function endSession(call: Call, { id, login, subject }: Pick<Session, 'id' | 'login' | 'subject'>): Promise<boolean> {
-  return call.services.records.sessions.removeByHash(id, [
+  return call.services.records.sessions.removeByName(id, [
     eventOf(call, 'session.removed', `session:${id}`, { login, subject }),
   ]);
 }

@@ -13,14 +13,14 @@ export const listSessions = queryAction(filter, async ({ services, query }) =>
 );
 
 export const endOneSession = plainAction(async (call) => {
-  const hash = call.params['session'] ?? '';
-  const removed = await call.services.records.sessions.removeByHash(hash, [
-    eventOf(call, 'session.removed', `session:${hash}`),
+  const name = call.params['session'] ?? '';
+  const removed = await call.services.records.sessions.removeByName(name, [
+    eventOf(call, 'session.removed', `session:${name}`),
   ]);
   return removed ? replyNothing() : refuse('not-found', 'There is no session with this id; it may have ended.');
 });
 
-/** Without its tokens. The id is a hash: the cookie cannot be made from it. */
+/** Without its tokens. The id is the name that the audit log has: the cookie cannot be made from it. */
 function showSession(session: Session): JsonObject {
   const { id, login, issuer, subject, scopes } = session;
   return shown({

@@ -1,4 +1,6 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+
+export { sessionName } from '../stores/session-name.ts';
 
 /** What a session cookie says once it is opened. */
 export interface SessionTicket {
@@ -71,11 +73,6 @@ export function createSessionCookies(key: Uint8Array): SessionCookies {
 /** The id of a new session: 256 random bits. */
 export function newSessionId(): string {
   return randomBytes(32).toString('base64url');
-}
-
-/** Names a session in audit records and principals without being of use as its id. */
-export function sessionName(id: string): string {
-  return createHash('sha256').update('sallyport session\0').update(id).digest().subarray(0, 16).toString('base64url');
 }
 
 /** `__Host-` makes browsers take the cookie over TLS only, for this very host and all its paths (RFC 6265bis §4.1.3.2). */

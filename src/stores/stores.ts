@@ -237,10 +237,10 @@ export interface Sessions {
     at: { readonly issuer: string; readonly sid?: string; readonly subject?: string },
     events: Events,
   ): Promise<number>;
-  /** Hashed ids, in the place of the ids. */
+  /** Names in the place of the ids, as `sessionName` makes them; of one that was last written by an earlier version its hash. */
   list(filter: { readonly subject?: string | undefined }, page: PageRequest): Promise<Page<Session>>;
-  /** Removes the one with this hashed id, as a listing names it. */
-  removeByHash(hash: string, events: Events): Promise<boolean>;
+  /** Removes the one with this name, as a listing has it. */
+  removeByName(name: string, events: Events): Promise<boolean>;
   sweep(now: number): Promise<number>;
 }
 

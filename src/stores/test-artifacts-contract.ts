@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { sessionName } from './session-name.ts';
 import type { Records } from './stores.ts';
 import { artifactNamed, sessionNamed, type TestDatabase, unique } from './test-records.ts';
 
@@ -171,8 +172,10 @@ export function artifactsContract(records: () => Records, database: () => TestDa
       assert.equal(await sessions.removeBySid({ issuer: one.issuer, subject }, []), 1);
       assert.notEqual(await sessions.find(other.id), undefined);
       const [left] = (await sessions.list({ subject }, { limit: 10 })).items;
-      assert.equal(await sessions.removeByHash(left?.id ?? '', []), true);
-      assert.equal(await sessions.removeByHash(left?.id ?? '', []), false);
+      assert.equal(left?.id, sessionName(other.id));
+      for (const name of ['', other.id, '\0']) assert.equal(await sessions.removeByName(name, []), false);
+      assert.equal(await sessions.removeByName(sessionName(other.id), []), true);
+      assert.equal(await sessions.removeByName(sessionName(other.id), []), false);
       assert.equal(await sessions.find(other.id), undefined);
       const last = await make();
       assert.equal(await sessions.remove(last.id, []), true);

@@ -9,6 +9,7 @@ import { type PostgresServer, startPostgres } from '../../../test/support/postgr
 import { skipUnless } from '../../../test/support/require-tool.ts';
 import { openRecords, type RecordsSettings } from '../open-records.ts';
 import { createSealer } from '../sealer.ts';
+import { sessionName } from '../session-name.ts';
 import type { Records } from '../stores.ts';
 import { SCHEMA_VERSION } from './migrate.ts';
 import { frozen, frozenKey } from './test-frozen.ts';
@@ -79,7 +80,19 @@ async function assertFrozen(records: Records): Promise<void> {
     consumedAt: undefined,
   });
   assert.deepEqual(await records.sessions.find(session.id), session);
+  await assertNameable(records);
   assert.deepEqual(await records.signingKeys.list('oauth'), [signingKey]);
+}
+
+/** A session of a version that gave it no name is listed by its hash, and by its name once it was written again. */
+async function assertNameable({ sessions }: Records): Promise<void> {
+  const listed = async () => (await sessions.list({}, { limit: 2 })).items.map(({ id }) => id);
+  const [before = ''] = await listed();
+  assert.equal(await sessions.update({ ...frozen.session, version: 1 }, []), true);
+  const name = sessionName(frozen.session.id);
+  assert.deepEqual(await listed(), [name]);
+  assert.equal(await sessions.removeByName(before, []), before === name);
+  assert.equal(await sessions.removeByName(name, []), before !== name);
 }
 
 /** One for each version that was released, and for the present one. */

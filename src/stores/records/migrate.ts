@@ -2,11 +2,13 @@ import { type Kysely, sql } from 'kysely';
 import { StoreUnavailable } from '../stores.ts';
 import type { Change, Dialect, RecordsDatabase } from './database.ts';
 import { createIdentity } from './migrations/0001-identity.ts';
+import { nameSessions } from './migrations/0002-session-names.ts';
 
 /** What brings the database from one version of its tables to the next. A migration that was released is never changed. */
 // biome-ignore format: aligned on purpose, one migration a row
 const migrations: readonly Migration[] = [
   { version: 1, up: createIdentity },
+  { version: 2, up: nameSessions },
 ];
 
 interface Migration {

@@ -1,4 +1,5 @@
 import type { Sealer } from '../sealer.ts';
+import { sessionName } from '../session-name.ts';
 import type { Session } from '../stores.ts';
 import { listOf, objectIn, objectOf, orNull, orUndefined, textIn, textOfList } from './columns.ts';
 import { sealedAs } from './seal-anew.ts';
@@ -11,6 +12,7 @@ export function sessionRowOf(session: Session, secrets: StoreSecrets): SessionRo
   const sealed = JSON.stringify({ clientId, claims, accessToken, refreshToken, idToken });
   return {
     id_hash: idHash,
+    name: sessionName(session.id),
     login: session.login,
     issuer: session.issuer,
     subject: session.subject,
@@ -25,7 +27,7 @@ export function sessionRowOf(session: Session, secrets: StoreSecrets): SessionRo
   };
 }
 
-/** `id` is that of the session where who asks has it, else its hash: the row does not hold it. */
+/** `id` is that of the session where who asks has it, else its name: the row does not hold it. */
 export function sessionOf(row: SessionRow, id: string, sealer: Sealer): Session {
   const sealed = objectOf(sealer.open(row.sealed, sealedAs.session(row.id_hash)));
   return {

@@ -1,6 +1,7 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Session, Sessions } from '../stores.ts';
 import type { AuditTrail } from './audit-log.ts';
+import { isStorable } from './columns.ts';
 import { compileOnce } from './compile-once.ts';
 import type { RecordsDatabase } from './database.ts';
 import { pageOf, rowsToRead } from './page-query.ts';
@@ -11,9 +12,9 @@ import { sweepTable } from './sweep-table.ts';
 export function sessions(database: RecordsDatabase, secrets: StoreSecrets, audit: AuditTrail): Sessions {
   const { reader } = database;
   const findRow = compileOnce(database, reader.selectFrom('sessions').selectAll().where('id_hash', '=', ''));
-  const removeHash = async (hash: string, events: Parameters<Sessions['removeByHash']>[1]): Promise<boolean> =>
+  const removeOne = async (isIt: RawBuilder<boolean>, events: Parameters<Sessions['remove']>[1]): Promise<boolean> =>
     await database.change(async (change) => {
-      const { numDeletedRows } = await change.deleteFrom('sessions').where('id_hash', '=', hash).executeTakeFirst();
+      const { numDeletedRows } = await change.deleteFrom('sessions').where(isIt).executeTakeFirst();
       if (numDeletedRows === 0n) return false;
       await audit.record(change, events);
       return true;
@@ -52,8 +53,9 @@ export function sessions(database: RecordsDatabase, secrets: StoreSecrets, audit
       });
     },
 
-    remove: async (id, events) => await removeHash(secrets.hash('session', id), events),
-    removeByHash: removeHash,
+    remove: async (id, events) => await removeOne(sql`id_hash = ${secrets.hash('session', id)}`, events),
+    removeByName: async (name, events) =>
+      isStorable(name) && (await removeOne(sql`(name = ${name} or name is null and id_hash = ${name})`, events)),
 
     async removeBySid({ issuer, sid, subject }, events) {
       if (sid === undefined && subject === undefined) {
@@ -78,7 +80,7 @@ export function sessions(database: RecordsDatabase, secrets: StoreSecrets, audit
       const rows = await query.orderBy('id_hash').limit(rowsToRead(page)).execute();
       return pageOf(rows, page, {
         cursor: (row) => row.id_hash,
-        item: (row): Session => sessionOf(row, row.id_hash, secrets.sealer),
+        item: (row): Session => sessionOf(row, row.name ?? row.id_hash, secrets.sealer),
       });
     },
 

@@ -100,6 +100,8 @@ export interface ArtifactRow {
 
 export interface SessionRow {
   readonly id_hash: string;
+  /** Null where it was not written since sessions have one. */
+  readonly name: string | null;
   readonly login: string;
   readonly issuer: string;
   readonly subject: string;
