@@ -105,6 +105,17 @@ test('what left the file is removed, with what the client was granted', async (c
   assert.notEqual(await records.keys.find(idOf(one)), undefined);
 });
 
+test('a consumer whose removal failed halfway is enabled once the file has it again', async (context) => {
+  const { records, run, news } = await ground(context);
+  const file = { consumers: [consumer('acme', [{ name: 'main', key: makeApiKey('live').key }])] };
+  await run(file);
+  await records.consumers.update('config-acme', { disabled: true }, []);
+  await news();
+  assert.deepEqual(await run(file), []);
+  assert.equal((await records.consumers.findByName('acme'))?.disabled, false);
+  assert.deepEqual(await news(), ['consumer.updated consumer:config-acme']);
+});
+
 test('a key whose secret changed under the same id is made anew', async (context) => {
   const { records, run } = await ground(context);
   const [old, made] = [makeApiKey('live').key, makeApiKey('test').key];

@@ -103,9 +103,12 @@ async function declareConsumer(
     return consumer;
   }
   if (present.source !== 'config') return undefined;
-  if (!isDeepStrictEqual(present.metadata, metadata))
-    await records.consumers.update(present.id, { metadata }, [event('consumer.updated', `consumer:${present.id}`)]);
-  return { ...present, metadata };
+  // A removal that failed halfway leaves it disabled; the file has it again.
+  if (present.disabled || !isDeepStrictEqual(present.metadata, metadata))
+    await records.consumers.update(present.id, { metadata, disabled: false }, [
+      event('consumer.updated', `consumer:${present.id}`),
+    ]);
+  return { ...present, metadata, disabled: false };
 }
 
 /**

@@ -50,7 +50,10 @@ export interface Consumers {
     change: Partial<Pick<Consumer, 'name' | 'metadata' | 'disabled'>>,
     events: Events,
   ): Promise<boolean>;
-  /** Removes it and its keys; false where there is none. */
+  /**
+   * Removes it and its keys; false where there is none. One with very many keys is disabled first, with the events, and goes
+   * when its keys have gone: where that rejects, it is still there, and nothing of it opens anything.
+   */
   remove(id: string, events: Events): Promise<boolean>;
 }
 

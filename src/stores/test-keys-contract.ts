@@ -44,6 +44,22 @@ export function keysContract(records: () => Records): void {
       await consumers.remove(consumer.id, []);
       assert.equal(await keys.find(key.id), undefined);
     });
+
+    it('take very many keys with them, and are told of once', async () => {
+      const { audit, consumers, keys } = records();
+      const [consumer, other] = [consumerNamed(unique('c')), consumerNamed(unique('c'))];
+      await consumers.create(consumer, []);
+      await consumers.create(other, []);
+      const left = keyOf(other.id);
+      await keys.insert([...Array.from({ length: 2_100 }, () => keyOf(consumer.id)), left], []);
+      const removed = { type: 'consumer.removed', actor: 'config', subject: `consumer:${consumer.id}` } as const;
+      assert.equal(await consumers.remove(consumer.id, [removed]), true);
+      assert.equal(await consumers.find(consumer.id), undefined);
+      assert.equal((await keys.list({ consumerId: consumer.id }, { limit: 1 })).items.length, 0);
+      assert.notEqual(await keys.find(left.id), undefined);
+      assert.equal((await audit.list({ subject: removed.subject }, { limit: 9 })).items.length, 1);
+      assert.equal(await consumers.remove(consumer.id, [removed]), false);
+    });
   });
 
   describe('keys', () => {

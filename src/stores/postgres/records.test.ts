@@ -9,7 +9,7 @@ import { until } from '../../../test/support/until.ts';
 import { openRecords, type RecordsSettings } from '../open-records.ts';
 import { createSealer } from '../sealer.ts';
 import { type Records, StoreUnavailable } from '../stores.ts';
-import { consumerNamed, unique } from '../test-records.ts';
+import { consumerNamed, keyOf, unique } from '../test-records.ts';
 import { recordsContract } from '../test-records-contract.ts';
 
 const skip = skipUnless('postgres');
@@ -100,6 +100,26 @@ describe('records on a PostgreSQL that fails', { skip }, () => {
     await holder.query('rollback');
     await holder.end();
     await records.audit.append(EVENTS);
+  });
+
+  it('disables a consumer with very many keys before it removes them, and goes on where that had failed', async () => {
+    const consumer = consumerNamed(unique('c'));
+    await records.consumers.create(consumer, []);
+    const keys = Array.from({ length: 1_200 }, () => keyOf(consumer.id));
+    await records.keys.insert(keys, []);
+    const remove = async (): Promise<boolean> => await records.consumers.remove(consumer.id, EVENTS);
+    const { seq } = await records.audit.head();
+    const holder = new pg.Client(server.url);
+    await holder.connect();
+    await holder.query('begin');
+    await holder.query('select id from api_keys where consumer_id = $1 for update', [consumer.id]);
+    await refuses(remove);
+    assert.equal((await records.keys.find(keys[0]?.id ?? ''))?.consumer.disabled, true);
+    assert.equal((await records.audit.head()).seq, seq + 1);
+    await holder.query('rollback');
+    await holder.end();
+    assert.equal(await remove(), true);
+    assert.equal(await records.consumers.find(consumer.id), undefined);
   });
 
   it('tells of changes while more wait to write than it has connections', async () => {

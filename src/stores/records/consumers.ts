@@ -1,4 +1,4 @@
-import type { Consumer, Consumers, Source } from '../stores.ts';
+import type { Consumer, Consumers, Events, Source } from '../stores.ts';
 import type { AuditTrail } from './audit-log.ts';
 import { bitOf, isStorable, objectOf } from './columns.ts';
 import type { RecordsDatabase } from './database.ts';
@@ -47,6 +47,7 @@ export function consumers(database: RecordsDatabase, audit: AuditTrail): Consume
     },
 
     async remove(id, events) {
+      if (await hasMoreKeysThan(database, id, KEYS_A_PART)) return await removeInParts(database, audit, id, events);
       return await database.change(async (change) => {
         const { numDeletedRows } = await change.deleteFrom('consumers').where('id', '=', id).executeTakeFirst();
         if (numDeletedRows === 0n) return false;
@@ -56,6 +57,44 @@ export function consumers(database: RecordsDatabase, audit: AuditTrail): Consume
     },
   };
 }
+
+/**
+ * One statement over very many keys would take longer than a statement may. So the consumer is disabled first, which refuses
+ * all its keys at once and for good; where what follows fails, removing it again goes on from there.
+ */
+async function removeInParts(
+  database: RecordsDatabase,
+  audit: AuditTrail,
+  id: string,
+  events: Events,
+): Promise<boolean> {
+  const isThere = await database.change(async (change) => {
+    const query = change.updateTable('consumers').set({ disabled: bitOf(true) });
+    const { numUpdatedRows } = await query.where('id', '=', id).executeTakeFirst();
+    if (numUpdatedRows === 0n) return false;
+    await audit.record(change, events);
+    return true;
+  });
+  if (!isThere) return false;
+  for (let part = KEYS_A_PART; part === KEYS_A_PART; ) {
+    part = await database.change(async (change) => {
+      const some = change.selectFrom('api_keys').select('id').where('consumer_id', '=', id).limit(KEYS_A_PART);
+      return Number((await change.deleteFrom('api_keys').where('id', 'in', some).executeTakeFirst()).numDeletedRows);
+    });
+  }
+  await database.change(async (change) => {
+    // One that was enabled meanwhile is wanted again.
+    await change.deleteFrom('consumers').where('id', '=', id).where('disabled', '=', bitOf(true)).execute();
+  });
+  return true;
+}
+
+async function hasMoreKeysThan({ reader }: RecordsDatabase, id: string, bound: number): Promise<boolean> {
+  const keys = reader.selectFrom('api_keys').select('id').where('consumer_id', '=', id).orderBy('id');
+  return (await keys.offset(bound).limit(1).executeTakeFirst()) !== undefined;
+}
+
+const KEYS_A_PART = 1_000;
 
 export function consumerOf(row: ConsumerRow): Consumer {
   return {
