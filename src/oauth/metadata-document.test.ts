@@ -3,10 +3,10 @@ import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { after, before, beforeEach, describe, mock, test } from 'node:test';
 import * as oauth from 'oauth4webapi';
 import { createAuthority, issueCertificate, type PemPair } from '../certificates/issue-certificate.ts';
-import { authorize, CALLBACK, discover, exchange } from './test-flows.ts';
+import { authorize, basic, CALLBACK, discover, exchange, post } from './test-flows.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
 describe('Client ID Metadata Documents', () => {
@@ -15,6 +15,7 @@ describe('Client ID Metadata Documents', () => {
   let documents: Server;
   let base: string;
   let asked: string[];
+  let isAway = false;
 
   before(async () => {
     const now = Date.now();
@@ -37,7 +38,7 @@ describe('Client ID Metadata Documents', () => {
       if (req.url === '/huge') Object.assign(document, { padding: 'x'.repeat(6_000) });
       if (req.url === '/wildcard') Object.assign(document, { redirect_uris: ['https://*.example.com'] });
       if (req.url === '/vouched') Object.assign(document, { sallyport_source: 'config' });
-      res.writeHead(req.url?.startsWith('/missing') ? 404 : 200, { 'content-type': 'application/json' });
+      res.writeHead(isAway || req.url?.startsWith('/missing') ? 404 : 200, { 'content-type': 'application/json' });
       res.end(req.url === '/broken' ? '{' : JSON.stringify(document));
     });
     documents.listen(0, '127.0.0.1');
@@ -152,6 +153,38 @@ describe('Client ID Metadata Documents', () => {
       for (let round = 0; round < 4; round += 1) await refusal(`${base}/missing${round}`);
       assert.equal(asked.length, 2);
     } finally {
+      await at.close();
+    }
+  });
+
+  test('the server of an API learns of a token whose client is a document, however much was fetched', async () => {
+    at = await start(['127.0.0.0/8'], 1);
+    // The same server with documents switched off.
+    const without = await startTestServer({ issuer: at.issuer, records: at.records });
+    const now = Date.now();
+    mock.timers.enable({ apis: ['Date'], now });
+    try {
+      const api = await at.register({ name: 'API' });
+      const client = { client_id: `${base}/app` };
+      const authorized = await authorize(at, { clientId: client.client_id });
+      const tokens = await exchange({ ...authorized, metadata: await discover(at), client, auth: oauth.None() });
+      const introspect = async (server: TestServer) =>
+        await post(`${server.issuer}/introspect`, { token: tokens.access_token }, basic(api));
+      // Its document is kept for a minute, and so long is what an address had fetched.
+      mock.timers.setTime(now + 90_000);
+      await refusal(`${base}/missing`);
+      assert.equal((await introspect(at)).body['active'], true);
+      assert.deepEqual(asked, ['/app', '/missing', '/app']);
+      mock.timers.setTime(now + 180_000);
+      isAway = true;
+      for (const server of [at, without]) {
+        assert.deepEqual(await introspect(server), { status: 200, body: { active: false } });
+      }
+      assert.deepEqual([...at.faults, ...without.faults], []);
+    } finally {
+      isAway = false;
+      mock.timers.reset();
+      await without.close();
       await at.close();
     }
   });

@@ -60,14 +60,14 @@ export function protocolFeatures(parts: FeatureParts): NonNullable<Configuration
           clientIdMetadataDocument: {
             enabled: true,
             ack: 'draft-02',
-            allowFetch: () => mayFetch(documents, parts.counters),
+            allowFetch: async (ctx) => tokenPolicy.isLookingUp(ctx) || (await mayFetch(documents, parts.counters)),
             cacheDuration: { min: 60, max: 86_400 },
           },
         }),
   };
 }
 
-/** Attack 44: each address may make us fetch only so much. */
+/** Attack 44: each address may make us fetch only so much. Servers of APIs may: what they ask about is tokens of ours. */
 async function mayFetch(rules: MetadataDocumentRules, counters: Counters): Promise<boolean> {
   return await createAddressBudget(counters, {
     name: 'metadata-document',

@@ -20,7 +20,7 @@ import type { Outbound } from './outbound.ts';
 import { describeClient } from './page-hooks.ts';
 import { reportProtocolEvents } from './protocol-events.ts';
 import { providerConfiguration } from './provider-configuration.ts';
-import { createTokenPolicy } from './token-policy.ts';
+import { createTokenPolicy, type TokenPolicy } from './token-policy.ts';
 
 export interface ProtocolParts extends Omit<AuthorizationServerOptions, 'lifetimes' | 'signing' | 'features'> {
   readonly lifetimes: Lifetimes;
@@ -44,6 +44,7 @@ export function createProtocol(parts: ProtocolParts): Protocol {
   const scopes = allScopes(parts);
   const opener =
     registration === false || registration.initialAccessToken === 'open' ? undefined : registration.initialAccessToken;
+  const tokenPolicy = createTokenPolicy({ accounts, jwtTokens });
   const provider = new Provider(
     issuer,
     providerConfiguration({
@@ -56,8 +57,8 @@ export function createProtocol(parts: ProtocolParts): Protocol {
         jwtTokens,
         opensRegistration: opener === undefined ? undefined : (token) => matchesClientSecret(token, opener.hash),
       }),
-      tokenPolicy: createTokenPolicy({ records, accounts, jwtTokens }),
-      fetch: rationed(parts),
+      tokenPolicy,
+      fetch: rationed(parts, tokenPolicy),
     }),
   );
   // The gateway alone can open the socket, and it writes the fields that say how the request came.
@@ -92,10 +93,11 @@ function allScopes({ scopes, resources }: ProtocolParts): ReadonlySet<string> {
 }
 
 /** Keys of clients are fetched for whoever names the client, so each address may have only so many fetched (attack 44). */
-function rationed({ outbound, counters }: ProtocolParts): Outbound['fetch'] {
+function rationed({ outbound, counters }: ProtocolParts, tokenPolicy: TokenPolicy): Outbound['fetch'] {
   const budget = createAddressBudget(counters, { name: 'fetch', limit: 60, window: 60_000 });
   return async function fetchRationed(url, init) {
-    if (!(await budget.spend())) throw new FetchFailed('unreachable', 'too much was fetched for one address');
+    if (!tokenPolicy.isLookingUp(Provider.ctx) && !(await budget.spend()))
+      throw new FetchFailed('unreachable', 'too much was fetched for one address');
     return await outbound.fetch(url, init);
   };
 }

@@ -7,7 +7,6 @@ import {
   type KoaContextWithOIDC,
   type RefreshToken,
 } from 'oidc-provider';
-import type { Records } from '../stores/stores.ts';
 import { SOURCE } from './client-adapter.ts';
 import type { Accounts } from './interaction-contract.ts';
 import type { JwtTokens } from './jwt-tokens.ts';
@@ -20,22 +19,21 @@ export interface TokenPolicy {
   mayIntrospect(ctx: KoaContextWithOIDC, client: Client, token: Token): Promise<boolean>;
   /** Records the end of an access token, which oidc-provider then removes: of its hooks, it alone is waited for. */
   revoke(ctx: KoaContextWithOIDC, client: Client, token: Token): Promise<boolean>;
+  /** Whether what a request has fetched is the metadata of a client whose token the server of an API asks about. */
+  isLookingUp(ctx: KoaContextWithOIDC | undefined): boolean;
 }
 
-export function createTokenPolicy(parts: {
-  readonly records: Records;
-  readonly accounts: Accounts;
-  readonly jwtTokens: JwtTokens;
-}): TokenPolicy {
-  const { records, accounts, jwtTokens } = parts;
+export function createTokenPolicy(parts: { readonly accounts: Accounts; readonly jwtTokens: JwtTokens }): TokenPolicy {
+  const { accounts, jwtTokens } = parts;
+  const lookingUp = new WeakSet<object>();
   return {
-    async mayIntrospect(_ctx, client, token) {
+    async mayIntrospect(ctx, client, token) {
       const own = token.clientId === client.clientId;
       // A stranger's token is shown to servers of APIs, which somebody here registered and which can prove who they are.
       const isServer =
         client.clientAuthMethod !== 'none' && (client[SOURCE] === 'config' || client[SOURCE] === 'admin');
       if (!own && !isServer) return false;
-      if (!own && !(await isClientHere(token.clientId))) return false;
+      if (!own && !(await isClientHere(ctx, token.clientId))) return false;
       const account = 'accountId' in token ? token.accountId : undefined;
       return account === undefined || (await accounts.claimsOf(account)) !== undefined;
     },
@@ -56,13 +54,22 @@ export function createTokenPolicy(parts: {
       });
       return true;
     },
+    isLookingUp: (ctx) => ctx?.oidc !== undefined && lookingUp.has(ctx.oidc),
   };
 
-  async function isClientHere(id: string | undefined): Promise<boolean> {
+  /** oidc-provider looks it up again where this says yes, and would take a failure for one of the server that asks. */
+  async function isClientHere({ oidc }: KoaContextWithOIDC, id: string | undefined): Promise<boolean> {
     if (id === undefined) return false;
-    if (id.startsWith('https:')) return true;
-    const client = await records.clients.find(id);
-    return client !== undefined && !client.disabled;
+    lookingUp.add(oidc);
+    try {
+      return (await oidc.provider.Client.find(id)) !== undefined;
+    } catch (error) {
+      // Its metadata document cannot be had, or is no good any more.
+      if (error instanceof errors.OIDCProviderError) return false;
+      throw error;
+    } finally {
+      lookingUp.delete(oidc);
+    }
   }
 }
 
