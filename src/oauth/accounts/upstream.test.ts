@@ -172,12 +172,17 @@ describe('sign-in at another provider', () => {
   });
 
   test('local passwords open nothing where people sign in elsewhere', async () => {
-    await here.addUser('root');
+    const root = await here.addUser('root');
     const visitor = openVisitor(here);
-    const page = await visitor.get(`${here.issuer}/account`);
-    const csrf = 'x';
-    const forced = await visitor.post(page.url, { csrf, action: 'password', username: 'root', password: PASSWORD });
-    assert.equal(forced.status, 403);
+    const page = await visitor.get(authorizeUrl(here, { clientId }));
+    // The form to cancel has a token that is good for every action here.
+    const form = formsOf(page).find(({ fields }) => fields['action'] === 'cancel');
+    assert(form);
+    const right = { ...form.fields, action: 'password', username: 'root', password: PASSWORD };
+    assert.equal((await visitor.post(form.action, right)).status, 400);
+    const sessions = await here.records.artifacts.list({ model: 'Session', accountId: root.id }, { limit: 1 });
+    assert.deepEqual(sessions.items, []);
+    assert.match((await visitor.get(page.url)).body, /Continue with the Admiralty/);
   });
 
   test('without createUsers only those who are known come in', async () => {
