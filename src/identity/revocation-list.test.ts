@@ -82,6 +82,30 @@ test('where there is no room, every token from before counts as revoked: more th
   assert.equal(list.isRevoked(token({ jti: 'later', issuedAt: now / 1_000 + 1 })), false);
 });
 
+test('a client that revokes without end has its own tokens refused, and nobody else’s', () => {
+  const list = new RevocationList({ maxEntries: 100 });
+  const now = Date.now();
+  const issuedAt = now / 1_000 - 10;
+  const exp = now / 1_000 + 600;
+  list.note([
+    record('token.revoked', 'token:theirs', { exp, client: 'quiet' }, now),
+    record('user.updated', 'user:bob', { tokensRevoked: true }, now),
+  ]);
+  for (let at = 0; at < 1_000; at += 1) {
+    const last = { exp: exp + at, client: 'loud' };
+    list.note([record('token.revoked', `token:t${at}`, last, now)]);
+    assert.ok(list.size <= 100, String(list.size));
+  }
+  for (let at = 0; at < 1_000; at += 1)
+    assert.equal(list.isRevoked(token({ jti: `t${at}`, clientId: 'loud', issuedAt })), true);
+  assert.equal(list.isRevoked(token({ jti: 'theirs', clientId: 'quiet', issuedAt })), true);
+  assert.equal(list.isRevoked(token({ subject: 'bob', issuedAt })), true);
+  assert.equal(list.isRevoked(token({ jti: 'innocent', clientId: 'quiet', issuedAt })), false);
+  assert.equal(list.isRevoked(token({ jti: 'new', clientId: 'loud', issuedAt: now / 1_000 + 1 })), false);
+  list.sweep((exp + 900) * 1_000);
+  assert.equal(list.isRevoked(token({ jti: 't899', clientId: 'loud', issuedAt })), true, 'until the last has expired');
+});
+
 test('room that what has expired takes up is used before anything more is refused', () => {
   const list = new RevocationList({ maxEntries: 3 });
   const now = Date.now();
@@ -146,19 +170,22 @@ test('property: with little room the list refuses more than one with room for al
     age: fc.nat({ max: 30 }),
   });
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 12 }), fc.array(facts), (changes, tokens) => {
+    fc.property(fc.array(change, { maxLength: 12 }), fc.array(facts), fc.boolean(), (changes, tokens, told) => {
       const [small, large] = [new RevocationList({ maxEntries: 2 }), new RevocationList()];
       const start = Date.now();
       let at = start;
       for (const { type, name, after } of changes) {
         at += after;
-        const records = [record(type, `${type.slice(0, type.indexOf('.'))}:${name}`, undefined, at)];
+        const detail = told ? { client: name } : undefined;
+        const records = [record(type, `${type.slice(0, type.indexOf('.'))}:${name}`, detail, at)];
         small.note(records);
         large.note(records);
       }
       assert.ok(small.size <= 2);
       for (const { age, ...names } of tokens) {
-        const issued = { ...names, issuedAt: Math.floor(start / 1_000) - age };
+        // Where records tell the client, a token and a grant are that client's.
+        const own = told ? { jti: names.clientId, grantId: names.clientId } : {};
+        const issued = { ...names, ...own, issuedAt: Math.floor(start / 1_000) - age };
         if (large.isRevoked(issued)) assert.equal(small.isRevoked(issued), true);
       }
     }),

@@ -10,14 +10,15 @@ export interface RevocationBounds {
 
 /**
  * Which tokens of the embedded authorization server were taken back, as the audit records tell it: every process reads those
- * within a second. An entry is forgotten once the last token it could concern has expired. Where there is no room the list
- * keeps one date instead: every token from before it counts as revoked, which refuses more than was asked, never less.
+ * within a second. An entry is forgotten once the last token it could concern has expired. Where there is no room, the client
+ * with the most entries gives them up for one date: every token of its own from before counts as revoked, which refuses more
+ * than was asked, never less. So a client that revokes without end harms itself. Where no client stands out the date is for all.
  */
 export class RevocationList implements Revocations {
   epoch = 0;
   readonly #bounds: Required<RevocationBounds>;
-  /** By what was revoked, such as `token:<jti>`: when, and until when that matters; milliseconds. */
-  readonly #entries = new Map<string, { readonly at: number; readonly until: number }>();
+  /** By what was revoked, such as `token:<jti>`. */
+  readonly #entries = new Map<string, Entry>();
   /** Tokens issued up to then are refused; milliseconds. */
   #floor = Number.NEGATIVE_INFINITY;
 
@@ -62,15 +63,44 @@ export class RevocationList implements Revocations {
     const { at, subject } = record;
     const expiry = record.type === 'token.revoked' ? record.detail?.['exp'] : undefined;
     const until = typeof expiry === 'number' ? expiry * 1_000 : at + this.#bounds.longestTokenLifetime;
-    if (this.#entries.size >= this.#bounds.maxEntries && !this.#entries.has(subject)) {
+    if (this.#isFull() && !this.#entries.has(subject)) {
       this.sweep(Date.now());
-      if (this.#entries.size >= this.#bounds.maxEntries) {
+      if (this.#isFull()) this.#foldLargest(at);
+      if (this.#isFull()) {
         this.#raiseFloor(at);
         return;
       }
     }
+    this.#add(subject, { at, until, client: clientOf(record) });
+  }
+
+  #add(subject: string, { at, until, client }: Entry): void {
     const known = this.#entries.get(subject);
-    this.#entries.set(subject, { at: Math.max(at, known?.at ?? at), until: Math.max(until, known?.until ?? until) });
+    this.#entries.set(subject, {
+      at: Math.max(at, known?.at ?? at),
+      until: Math.max(until, known?.until ?? until),
+      client,
+    });
+  }
+
+  #isFull(): boolean {
+    return this.#entries.size >= this.#bounds.maxEntries;
+  }
+
+  /** All that a client's tokens were taken back by becomes one entry for the client, unless that would make little room for the work. */
+  #foldLargest(at: number): void {
+    const counts = new Map<string, number>();
+    for (const { client } of this.#entries.values())
+      if (client !== undefined) counts.set(client, (counts.get(client) ?? 0) + 1);
+    const [largest, count] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
+    if (count < Math.max(2, this.#bounds.maxEntries * LEAST_SHARE)) return;
+    let until = 0;
+    for (const [subject, entry] of this.#entries) {
+      if (entry.client !== largest) continue;
+      until = Math.max(until, entry.until);
+      this.#entries.delete(subject);
+    }
+    this.#add(`client:${largest}`, { at, until, client: undefined });
   }
 
   /** What is remembered was revoked before `at`, so the date says it all. */
@@ -79,6 +109,21 @@ export class RevocationList implements Revocations {
     this.#floor = Math.max(this.#floor, at);
     this.#entries.clear();
   }
+}
+
+/** What was revoked, when, and until when that matters, in milliseconds; whose tokens alone it concerns, where that is one client's. */
+interface Entry {
+  readonly at: number;
+  readonly until: number;
+  readonly client: string | undefined;
+}
+
+/** Of all entries: a walk through them has to make room for so many. */
+const LEAST_SHARE = 0.01;
+
+function clientOf({ type, detail }: AuditRecord): string | undefined {
+  const client = type === 'token.revoked' || type === 'grant.revoked' ? detail?.['client'] : undefined;
+  return typeof client === 'string' ? client : undefined;
 }
 
 /** Types of the records that may take tokens back. */
