@@ -5,8 +5,8 @@ export interface LoginSettings {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** How the client proves itself; client_secret_basic where it is left out. */
-  readonly clientAuthentication?: 'client_secret_basic' | 'client_secret_post' | undefined;
+  /** How the client proves itself at the provider (RFC 6749 §2.3.1). */
+  readonly clientAuthentication: 'client_secret_basic' | 'client_secret_post';
   /** `openid` is asked for whether or not it is among them. */
   readonly scopes: readonly string[];
   /** RFC 8707; undefined asks for no resource. */
@@ -17,10 +17,8 @@ export interface LoginSettings {
   readonly lifetime: number;
   /** PEM; instead of the public roots. */
   readonly ca: string | undefined;
-  /** Names of the claims that pages may read at `session`; a short list of harmless ones where it is left out. */
-  readonly claims?: readonly string[] | undefined;
-  /** Where people are after signing out: a path of the same host; `/` where it is left out. */
-  readonly afterLogout?: string | undefined;
+  /** Where people are after signing out: a path of the same host. */
+  readonly afterLogout: string;
 }
 
 /** The public path of something this app answers. */

@@ -37,9 +37,11 @@ describe('fetching from a provider', () => {
       name: 'web',
       issuer,
       ...TEST_CLIENT,
+      clientAuthentication: 'client_secret_basic',
       scopes: [],
       resource: undefined,
       path: '/.auth',
+      afterLogout: '/',
       ca: undefined,
       ...times,
     };

@@ -199,6 +199,27 @@ describe('a sign-in', () => {
   });
 });
 
+describe('a provider that takes the secret in the body alone', () => {
+  it('gets it there, with pushed requests, codes and refresh tokens', async () => {
+    const clientAuthentication = 'client_secret_post';
+    const login = await startTestLogin({ pushed: true, clientAuthentication, settings: { clientAuthentication } });
+    try {
+      const shown: string[] = [];
+      login.provider.intercept = ({ method, url, headers }) => {
+        if (method === 'POST') shown.push(`${url} ${headers.authorization}`);
+        return false;
+      };
+      const { session } = await login.signedIn();
+      login.now = Date.now() + 595_000;
+      assert.equal(await login.app.refresh(session.id), true);
+      assert.deepEqual(shown, ['/request undefined', '/token undefined', '/token undefined']);
+      assert.notEqual((await login.records.sessions.find(session.id))?.accessToken, session.accessToken);
+    } finally {
+      await login.close();
+    }
+  });
+});
+
 describe('two logins at one path', () => {
   it('are told apart by the route, whichever comes first', async () => {
     const ops: LoginSettings = {
@@ -206,9 +227,11 @@ describe('two logins at one path', () => {
       issuer: 'http://127.0.0.1:1',
       clientId: 'ops',
       clientSecret: 'a-secret-of-operators-in-a-test',
+      clientAuthentication: 'client_secret_basic',
       scopes: [],
       resource: undefined,
       path: '/.auth',
+      afterLogout: '/',
       idle: 60_000,
       lifetime: 60_000,
       ca: undefined,

@@ -41,6 +41,21 @@ describe('signing out', () => {
     });
   }
 
+  it('leads to the page of the application that it names, through the provider and without one', async () => {
+    const elsewhere = await startTestLogin({ settings: { afterLogout: '/goodbye' } });
+    try {
+      const { browser } = await elsewhere.signedIn();
+      const visit = { method: 'POST', headers: OWN_FORM } as const;
+      const reply = await browser.visit(`${ORIGIN}/.auth/logout`, visit);
+      const place = new URL(String(reply.headers['location']));
+      assert.equal(place.searchParams.get('post_logout_redirect_uri'), `${ORIGIN}/goodbye`);
+      assert.equal((await browser.visit(place.href)).status, 200, 'the provider accepts it');
+      assert.equal((await browser.visit(`${ORIGIN}/.auth/logout`, visit)).headers['location'], '/goodbye');
+    } finally {
+      await elsewhere.close();
+    }
+  });
+
   it('leaves the cookie alone where a browser has kept it out of a form of another site', async () => {
     const headers = { ...FORM, origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
     const reply = await login.browser().visit(`${ORIGIN}/.auth/logout`, { method: 'POST', headers });

@@ -1,6 +1,5 @@
 import { buildEndSessionUrl, type Configuration, tokenRevocation } from 'openid-client';
 import { clearedCookie, sessionCookieName, sessionName } from '../identity/session-cookie.ts';
-import { localPath } from '../lib/local-path.ts';
 import type { Session } from '../stores/stores.ts';
 import { type Answer, deny, page, redirect } from './answer.ts';
 import type { AppRequest } from './app-request.ts';
@@ -29,7 +28,7 @@ export async function signOut(request: AppRequest, provider: Provider, parts: Lo
   const login = provider.settings;
   const form = await request.readForm();
   const { hasCookie, session } = await currentSession(request, login, parts);
-  const afterwards = localPath(login.afterLogout) ?? '/';
+  const afterwards = login.afterLogout;
   const cookies = [clearedCookie(sessionCookieName(login.name))];
   // SameSite keeps the cookie out of a form of another site, but not the answer from clearing it: where none came, none is touched.
   if (session === undefined) return redirect(afterwards, hasCookie ? cookies : []);

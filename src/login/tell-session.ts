@@ -7,7 +7,7 @@ import { csrfToken, currentSession } from './current-session.ts';
 import { type LoginSettings, pathOf } from './login-settings.ts';
 import type { LoginParts } from './parts.ts';
 
-/** Tells a page who is signed in. No token is in it, and no claim that the login does not show. */
+/** Tells a page who is signed in. No token is in it, and no claim but those below. */
 export async function tellSession(request: AppRequest, login: LoginSettings, parts: LoginParts): Promise<Answer> {
   const { hasCookie, session } = await currentSession(request, login, parts);
   const places = { login: pathOf(login, 'login'), logout: pathOf(login, 'logout') };
@@ -19,7 +19,7 @@ export async function tellSession(request: AppRequest, login: LoginSettings, par
     authenticated: true,
     issuer: session.issuer,
     subject: session.subject,
-    claims: shownClaims(session, login),
+    claims: shownClaims(session),
     scopes: session.scopes,
     expiresAt: new Date(session.expiresAt).toISOString(),
     idleUntil: new Date(session.idleUntil).toISOString(),
@@ -28,10 +28,9 @@ export async function tellSession(request: AppRequest, login: LoginSettings, par
   });
 }
 
-function shownClaims(session: Session, login: LoginSettings): Readonly<Record<string, Json>> {
-  const names = login.claims ?? HARMLESS_CLAIMS;
+function shownClaims(session: Session): Readonly<Record<string, Json>> {
   return Object.fromEntries(
-    names.flatMap((name) => {
+    HARMLESS_CLAIMS.flatMap((name) => {
       const value = Object.hasOwn(session.claims, name) ? session.claims[name] : undefined;
       return value === undefined ? [] : [[name, value]];
     }),

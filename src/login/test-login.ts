@@ -50,7 +50,7 @@ export async function startTestLogin(options: TestLoginOptions = {}): Promise<Te
   const port = await listen(server);
   const provider = await startTestProvider({
     redirectUris: [`${ORIGIN}/.auth/callback`],
-    postLogoutRedirectUris: [`${ORIGIN}/`],
+    postLogoutRedirectUris: [`${ORIGIN}/`, `${ORIGIN}/goodbye`],
     backchannelLogoutUri: `http://127.0.0.1:${port}/.auth/backchannel-logout`,
     ...options,
   });
@@ -65,9 +65,11 @@ export async function startTestLogin(options: TestLoginOptions = {}): Promise<Te
     name: 'web',
     issuer: provider.issuer,
     ...TEST_CLIENT,
+    clientAuthentication: 'client_secret_basic',
     scopes: ['profile', 'email', 'offline_access'],
     resource: undefined,
     path: '/.auth',
+    afterLogout: '/',
     idle: 30 * 60_000,
     lifetime: 12 * 3_600_000,
     ca: undefined,

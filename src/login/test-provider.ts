@@ -24,6 +24,8 @@ export interface TestProviderOptions {
   /** Known once the app listens. */
   readonly backchannelLogoutUri?: string;
   readonly pushed?: boolean;
+  /** The one way it lets the client prove itself. */
+  readonly clientAuthentication?: 'client_secret_basic' | 'client_secret_post';
   /** Seconds. */
   readonly accessTokenTtl?: number;
 }
@@ -45,6 +47,7 @@ export async function startTestProvider(options: TestProviderOptions): Promise<T
       {
         client_id: TEST_CLIENT.clientId,
         client_secret: TEST_CLIENT.clientSecret,
+        token_endpoint_auth_method: options.clientAuthentication ?? 'client_secret_basic',
         grant_types: ['authorization_code', 'refresh_token'],
         redirect_uris: [...options.redirectUris],
         post_logout_redirect_uris: [...(options.postLogoutRedirectUris ?? [])],

@@ -88,16 +88,30 @@ test('an API that only browsers call is a resource by what its login asks for', 
   );
 });
 
-test('logins are of the embedded server where they name no other', async () => {
+test('logins are of the embedded server where they name no other, and have all that the file says of them', async () => {
   const config = await configOf({
     authorizationServer: server,
-    logins: { app: login, staff: { ...login, issuer: 'https://id.example', path: '/.staff' } },
+    logins: {
+      app: login,
+      staff: {
+        ...login,
+        issuer: 'https://id.example',
+        path: '/.staff',
+        clientAuthentication: 'client_secret_post',
+        afterLogout: '/goodbye?from=staff',
+      },
+    },
   });
-  const told = loginSettingsOf(config).map(({ name, issuer, path }) => ({ name, issuer, path }));
-  assert.deepEqual(told, [
-    { name: 'app', issuer: OWN, path: '/.auth' },
-    { name: 'staff', issuer: 'https://id.example', path: '/.staff' },
-  ]);
+  const [app, staff] = loginSettingsOf(config);
+  const defaults = { issuer: OWN, path: '/.auth', clientAuthentication: 'client_secret_basic', afterLogout: '/' };
+  assert.partialDeepStrictEqual(app, { name: 'app', ...defaults });
+  assert.partialDeepStrictEqual(staff, {
+    name: 'staff',
+    issuer: 'https://id.example',
+    path: '/.staff',
+    clientAuthentication: 'client_secret_post',
+    afterLogout: '/goodbye?from=staff',
+  });
 });
 
 function api(name: string, authenticate: unknown, more: object = {}): object {
