@@ -10,6 +10,7 @@ import { ConfigWatch } from './config-watch.ts';
 import { type ControlSocket, type GatewayStatus, openControlSocket, type ReloadOutcome } from './control-socket.ts';
 import { IdentityApps } from './identity-apps.ts';
 import { IdentityPlane } from './identity-plane.ts';
+import { tellLastWords } from './last-words.ts';
 import type { Blueprint, Materials } from './messages.ts';
 import { type OwnAppServer, serveOwnApps } from './own-apps.ts';
 import { ownPages } from './own-pages.ts';
@@ -68,6 +69,7 @@ class Supervisor implements RunningGateway {
   /** Reloads happen one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
+  #forgetLastWords = (): void => {};
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -99,10 +101,12 @@ class Supervisor implements RunningGateway {
       status: () => this.#status(),
       administer: (request, response) => this.#running().identity.administer(request, response),
     });
+    this.#forgetLastWords = tellLastWords(log);
     try {
       await this.#open({ loaded, log, metrics, certificates, control });
     } catch (error) {
       await Promise.allSettled([control.close(), certificates.close()]);
+      this.#forgetLastWords();
       throw error;
     }
     metrics.generation.set(this.#generation);
@@ -272,6 +276,7 @@ class Supervisor implements RunningGateway {
     await pool.drain(loaded.config.drain);
     await Promise.allSettled([apps.close(), control.close(), certificates.close()]);
     await identity.close();
+    this.#forgetLastWords();
     log.info({}, 'the gateway has stopped');
     await log.flush();
   }
