@@ -82,7 +82,10 @@ export function processesContract(harness: RecordsHarness, sealingKey: Uint8Arra
       });
       await withRecords(async (_records, { settings, execute }) => {
         await execute('drop table schema_version');
-        await assert.rejects(openRecords(settings, { sealer, readOnly: true }), new RegExp(`tables of version 0; ${SCHEMA_VERSION} is needed`));
+        await assert.rejects(
+          openRecords(settings, { sealer, readOnly: true }),
+          new RegExp(`tables of version 0; ${SCHEMA_VERSION} is needed`),
+        );
       });
     });
 
