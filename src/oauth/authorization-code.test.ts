@@ -240,6 +240,25 @@ describe('authorization code', () => {
     assert.deepEqual(await activity(app, tokens.access_token), { active: false });
   });
 
+  test('the form of a sign-out may lead on to a native app that listens at an IPv6 address', async () => {
+    const post_logout_redirect_uris = ['http://[::1]:41000/bye'];
+    const app = await at.register({
+      name: 'Native',
+      redirect_uris: [CALLBACK],
+      token_endpoint_auth_method: 'none',
+      post_logout_redirect_uris,
+    });
+    const browser = openBrowser(at.issuer);
+    await authorize(at, { clientId: app.id, browser });
+    const query = new URLSearchParams({
+      client_id: app.id,
+      post_logout_redirect_uri: String(post_logout_redirect_uris[0]),
+    });
+    const { body } = await browser.visit(`${at.issuer}/logout?${query}`);
+    // CSP has no notation for such an address.
+    assert.equal((JSON.parse(body) as { redirectOrigin?: string }).redirectOrigin, 'http:');
+  });
+
   async function activity(app: { id: string; secret: string }, token: string): Promise<Record<string, unknown>> {
     return (await post(`${at.issuer}/introspect`, { token }, basic(app))).body;
   }

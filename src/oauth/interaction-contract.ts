@@ -68,7 +68,7 @@ export interface LogoutFacts {
   /** A submit button named `logout` with the value `yes` signs out everywhere; one without a name stays signed in. */
   readonly form: PreparedForm;
   readonly client: ClientFacts | undefined;
-  /** Origin the browser is sent to after the form, which `form-action` has to allow; undefined where it stays here. */
+  /** What `form-action` has to allow for where the browser is sent after the form: an origin or a scheme; undefined where it stays here. */
   readonly redirectOrigin: string | undefined;
 }
 

@@ -2,6 +2,7 @@ import type { Client, ClientMetadata, Configuration, KoaContextWithOIDC } from '
 import { SOURCE } from './client-adapter.ts';
 import type { ClientFacts, PreparedForm, Screen, Screens, UserCodeInputFacts } from './interaction-contract.ts';
 import { addressOf } from './options.ts';
+import { formTarget } from './screens/form-target.ts';
 
 type Features = NonNullable<Configuration['features']>;
 
@@ -58,7 +59,7 @@ export function pageHooks({ screens }: { readonly screens: Screens }): PageHooks
           screens.logout({
             form: preparedForm(ctx, 'end_session_confirm', {}),
             client: client === undefined ? undefined : describeClient(client),
-            redirectOrigin: target === undefined ? undefined : originOf(target),
+            redirectOrigin: target === undefined ? undefined : formTarget(target),
           }),
         );
       },
@@ -121,13 +122,6 @@ const problems: Readonly<Record<string, UserCodeInputFacts['problem']>> = {
   AlreadyUsedError: 'used-code',
   AbortedError: 'aborted',
 };
-
-/** Schemes of applications have no origin; a policy names them by themselves. */
-function originOf(uri: string): string | undefined {
-  const url = URL.parse(uri);
-  if (url === null) return undefined;
-  return url.origin === 'null' ? url.protocol : url.origin;
-}
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;

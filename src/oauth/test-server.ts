@@ -149,6 +149,6 @@ const plainScreens: Screens = {
   userCodeInput: ({ form, problem }) => plain(JSON.stringify({ form, problem })),
   userCodeConfirm: ({ form, client, userCode }) => plain(JSON.stringify({ form, client, userCode })),
   deviceSuccess: ({ client }) => plain(`connected ${client.name}`),
-  logout: ({ form }) => plain(JSON.stringify({ form })),
+  logout: ({ form, redirectOrigin }) => plain(JSON.stringify({ form, redirectOrigin })),
   postLogout: () => plain('signed out'),
 };
