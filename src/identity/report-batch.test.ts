@@ -74,6 +74,13 @@ test('uses of keys alone are a report, and each report begins anew', () => {
   const first = collector.drain([]);
   assert.deepEqual(structuredClone(first), first, 'it goes over the port as it is');
   const second = collector.drain([use]);
-  assert.deepEqual(second, { events: [], uses: [use], refusedKeys: [], dropped: 0, storeFailures: undefined });
+  assert.deepEqual(second, {
+    events: [],
+    uses: [use],
+    usesDropped: 0,
+    refusedKeys: [],
+    dropped: 0,
+    storeFailures: undefined,
+  });
   assert.equal(collector.drain([]), undefined);
 });

@@ -5,6 +5,8 @@ import type { SummedKeyUse } from './key-uses.ts';
 export interface ReportBatch {
   readonly events: readonly CountedEvent[];
   readonly uses: readonly SummedKeyUse[];
+  /** Uses that are in none of them, for want of room. */
+  readonly usesDropped: number;
   readonly refusedKeys: readonly RefusedKey[];
   /** Events that found no room. */
   readonly dropped: number;
@@ -52,12 +54,13 @@ export class ReportCollector {
   }
 
   /** Everything since the last call, with the uses of keys given; undefined where there is nothing. */
-  drain(uses: readonly SummedKeyUse[]): ReportBatch | undefined {
+  drain(uses: readonly SummedKeyUse[], usesDropped = 0): ReportBatch | undefined {
     const isQuiet = this.#storeFailures === undefined && this.#dropped === 0;
     if (isQuiet && this.#events.size + this.#refused.size + uses.length === 0) return undefined;
     const batch: ReportBatch = {
       events: [...this.#events.values()],
       uses,
+      usesDropped,
       refusedKeys: [...this.#refused.values()],
       dropped: this.#dropped,
       storeFailures: this.#storeFailures,

@@ -13,6 +13,8 @@ export interface ControlMetrics {
   anomaly(reason: string): void;
   /** Security events that were lost, since the store did not take them in time. */
   auditDropped(count: number): void;
+  /** Uses of API keys that no key's count has, since too many keys were used at a time. */
+  keyUsesDropped(count: number): void;
   /** A store did not answer within its deadline, or failed. */
   storeFailed(count: number): void;
   /** Prometheus text (version 0.0.4) of the control plane and these snapshots; what is no snapshot is left out. */
@@ -67,6 +69,11 @@ export function createControlMetrics(facts: { readonly version: string }): Contr
     help: 'Security events that did not get into the audit log.',
     registers,
   });
+  const keyUsesDropped = new Counter({
+    name: 'sallyport_key_uses_dropped_total',
+    help: 'Uses of API keys that were not counted.',
+    registers,
+  });
   const storeFailures = new Counter({
     name: 'sallyport_store_failures_total',
     help: 'Times a store did not answer within its deadline, or failed.',
@@ -80,6 +87,7 @@ export function createControlMetrics(facts: { readonly version: string }): Contr
     certificateExpiry,
     anomaly: (reason) => anomalies.inc({ reason }),
     auditDropped: (count) => auditDropped.inc(count),
+    keyUsesDropped: (count) => keyUsesDropped.inc(count),
     storeFailed: (count) => storeFailures.inc(count),
     async aggregate(snapshots) {
       const present = snapshots.filter(isSnapshot);

@@ -21,6 +21,7 @@ import { StoreWatch } from './store-watch.ts';
 export interface IdentityMetrics {
   anomaly(reason: string): void;
   auditDropped(count: number): void;
+  keyUsesDropped(count: number): void;
   storeFailed(count: number): void;
 }
 
@@ -169,10 +170,11 @@ export class IdentityPlane {
     this.#feed?.nudge();
   }
 
-  report({ events, uses, refusedKeys, dropped, storeFailures }: ReportBatch): void {
+  report({ events, uses, usesDropped, refusedKeys, dropped, storeFailures }: ReportBatch): void {
     for (const { event, count } of events)
       this.#audit.add(count === 1 ? event : { ...event, detail: { ...event.detail, count } });
     if (dropped > 0) this.#metrics.auditDropped(dropped);
+    if (usesDropped > 0) this.#metrics.keyUsesDropped(usesDropped);
     if (storeFailures !== undefined)
       this.stores.failed(new StoreUnavailable(storeFailures.message), storeFailures.count);
     for (const use of uses) this.#watch.used(use);
@@ -234,6 +236,8 @@ export class IdentityPlane {
     } catch (error) {
       this.stores.failed(error);
     }
+    const dropped = this.#watch.takeDropped();
+    if (dropped > 0) this.#metrics.keyUsesDropped(dropped);
   }
 
   async #sweep(): Promise<void> {

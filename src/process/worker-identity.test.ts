@@ -12,6 +12,7 @@ import { until } from '../../test/support/until.ts';
 import { SharedFreshness } from '../identity/freshness.ts';
 import { issuerSettings } from '../identity/issuer-settings.ts';
 import { createKey } from '../identity/key-keeper.ts';
+import type { ReportBatch } from '../identity/report-batch.ts';
 import { createLog } from '../observe/log.ts';
 import type { AuditType } from '../stores/audit.ts';
 import { allocateCounters } from '../stores/open-counters.ts';
@@ -30,6 +31,10 @@ describe('what a worker knows of callers', () => {
   let plane: IdentityPlane;
   let worker: WorkerIdentity;
   let anomalies: string[] = [];
+  let usesDropped = 0;
+  const keyUsesDropped = (count: number) => {
+    usesDropped += count;
+  };
   const server = createServer((request, response) => {
     const metadata = { issuer, jwks_uri: `${issuer}/jwks` };
     response.end(JSON.stringify(request.url === '/jwks' ? { keys: [published] } : metadata));
@@ -48,6 +53,7 @@ describe('what a worker knows of callers', () => {
 
   beforeEach(async () => {
     anomalies = [];
+    usesDropped = 0;
     directory = await mkdtemp(join(tmpdir(), 'sallyport-worker-'));
     facts = {
       records: { driver: 'sqlite', file: join(directory, 'records.db') },
@@ -55,7 +61,12 @@ describe('what a worker knows of callers', () => {
       sealingKeys: [randomBytes(32)],
       freshness: SharedFreshness.allocate(),
     };
-    const metrics = { anomaly: (reason: string) => anomalies.push(reason), auditDropped: fail, storeFailed: fail };
+    const metrics = {
+      anomaly: (reason: string) => anomalies.push(reason),
+      auditDropped: fail,
+      storeFailed: fail,
+      keyUsesDropped,
+    };
     plane = await IdentityPlane.open({ facts, log: createLog({ level: 'error', format: 'json' }), metrics });
     worker = await born();
     plane.follow((news) => worker.hear(structuredClone(news)));
@@ -216,6 +227,24 @@ describe('what a worker knows of callers', () => {
       [['request.refused', 'r0', { reason: 'expired', count: 500 }]],
     );
     assert.deepEqual(anomalies, []);
+  });
+
+  test('uses of keys that find no room are counted as dropped, at a worker and over all of them', async () => {
+    const useOf = (at: number) => ({ id: `k${at}`, uses: 1, lastUsedAt: at, address: '192.0.2.1', route: 'r' });
+    const reports: ReportBatch[] = [];
+    const alone = await openWorkerIdentity(facts, (message) => {
+      if (message.type === 'report') reports.push(message.report);
+    });
+    for (let at = 0; at < 20_002; at += 1) alone.services.reports.keyUsed(useOf(at));
+    await alone.close();
+    assert.deepEqual(
+      reports.map((report) => [report.uses.length, report.usesDropped]),
+      [[20_000, 2]],
+    );
+    const others = Array.from({ length: 20_001 }, (_, at) => ({ ...useOf(at), networks: [] }));
+    const quiet = { events: [], refusedKeys: [], dropped: 0, storeFailures: undefined };
+    plane.report({ ...quiet, uses: others, usesDropped: 2 });
+    await until('what found no room in the control plane either', () => usesDropped === 3);
   });
 });
 

@@ -77,7 +77,7 @@ export async function openWorkerIdentity(
   const uses = new KeyUses();
 
   function report(): void {
-    const batch = collector.drain(uses.drain());
+    const batch = collector.drain(uses.drain(), uses.takeDropped());
     if (batch !== undefined) tell({ type: 'report', report: batch });
   }
   const reporting = setInterval(report, REPORT_MS).unref();
