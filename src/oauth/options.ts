@@ -46,6 +46,7 @@ export interface Lifetimes {
   readonly session: number;
 }
 
+/** Those that a file can set are what they are in a file that says nothing. */
 export const defaultLifetimes: Lifetimes = {
   accessToken: 600,
   authorizationCode: 60,
@@ -54,8 +55,8 @@ export const defaultLifetimes: Lifetimes = {
   grant: 30 * 86_400,
   idToken: 3600,
   interaction: 1800,
-  refreshToken: 14 * 86_400,
-  session: 14 * 86_400,
+  refreshToken: 30 * 86_400,
+  session: 12 * 3600,
 };
 
 export interface SigningOptions {
@@ -69,7 +70,7 @@ export interface SigningOptions {
 
 export const defaultSigning: SigningOptions = {
   algorithms: ['RS256', 'ES256'],
-  rotateAfter: 30 * 86_400_000,
+  rotateAfter: 90 * 86_400_000,
   verifiersKeep: 3_600_000,
 };
 
