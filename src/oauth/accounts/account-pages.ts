@@ -10,6 +10,7 @@ import { refuseForm } from './refuse-form.ts';
 import { firstPage } from './sign-in-pages.ts';
 import type { SignInPlace } from './sign-in-place.ts';
 import { takeSignInStep } from './sign-in-steps.ts';
+import type { SignInWish } from './upstream-provider.ts';
 import { goUpstream, takeCallback, takeReturn } from './upstream-steps.ts';
 import { redirectTo, showScreen, type Visit } from './visit.ts';
 
@@ -22,16 +23,24 @@ export async function answerAccount(desk: Desk, visit: Visit, rest: string): Pro
   else if (rest === 'upstream') {
     const back = localPath(visit.query.get('return_to'));
     const carried = back === undefined ? '' : new URLSearchParams({ return_to: back }).toString();
-    await goUpstream(desk, visit, { provider: upstream, scope: SIGN_IN, returnPath: desk.places.account, carried });
+    const to = { provider: upstream, scope: SIGN_IN, returnPath: desk.places.account, carried, wish: NO_WISH };
+    await goUpstream(desk, visit, to);
   } else if (rest === 'return') {
-    const user = await takeReturn(desk, visit, { scope: SIGN_IN, returnPath: desk.places.account });
-    if (user === undefined) redirectTo(visit, desk.places.account);
-    else await enter(desk, visit, { user, methods: ['upstream'], back: localPath(visit.query.get('return_to')) });
+    const returned = await takeReturn(desk, visit, { scope: SIGN_IN, returnPath: desk.places.account });
+    if (returned === undefined) redirectTo(visit, desk.places.account);
+    else
+      await enter(desk, visit, {
+        user: returned.user,
+        methods: ['upstream'],
+        back: localPath(visit.query.get('return_to')),
+      });
   } else return false;
   return true;
 }
 
 const SIGN_IN = 'account';
+/** Nobody has asked for anything here. */
+const NO_WISH: SignInWish = { anew: false, maxAge: undefined, loginHint: undefined };
 
 async function answerPage(desk: Desk, visit: Visit): Promise<void> {
   const session = await findAccountSession(desk, visit);

@@ -8,6 +8,7 @@ import { refuseForm } from './refuse-form.ts';
 import { firstPage } from './sign-in-pages.ts';
 import type { SignInPlace } from './sign-in-place.ts';
 import { takeSignInStep } from './sign-in-steps.ts';
+import type { SignInWish } from './upstream-provider.ts';
 import { goUpstream, takeReturn } from './upstream-steps.ts';
 import { redirectTo, showScreen, type Visit } from './visit.ts';
 
@@ -55,7 +56,7 @@ async function answerLogin(desk: Desk, visit: Visit, login: Login): Promise<void
     username: textOf(interaction.params['login_hint']) ?? '',
     carried: {},
   };
-  if (step !== undefined) return await answerUpstream(desk, visit, { place, step });
+  if (step !== undefined) return await answerUpstream(desk, visit, { place, step, wish: wishOf(interaction) });
   if (visit.req.method === 'GET') return showScreen(visit, await firstPage(desk, visit, place));
   const read = await desk.guard.read(visit, scope);
   if (read.form === undefined) return refuseForm(desk, visit, read.refused);
@@ -69,30 +70,46 @@ async function answerLogin(desk: Desk, visit: Visit, login: Login): Promise<void
 async function answerUpstream(
   desk: Desk,
   visit: Visit,
-  { place, step }: { readonly place: SignInPlace; readonly step: string },
+  { place, step, wish }: { readonly place: SignInPlace; readonly step: string; readonly wish: SignInWish },
 ): Promise<void> {
   const at = { scope: place.scope, returnPath: place.path };
   if (desk.upstream === undefined || visit.req.method !== 'GET') return redirectTo(visit, place.path);
-  if (step === 'upstream') return await goUpstream(desk, visit, { ...at, provider: desk.upstream, carried: '' });
-  const user = step === 'return' ? await takeReturn(desk, visit, at) : undefined;
-  if (user === undefined) return redirectTo(visit, place.path);
-  await finish(desk, visit, { place, user, methods: ['upstream'] });
+  if (step === 'upstream') return await goUpstream(desk, visit, { ...at, provider: desk.upstream, carried: '', wish });
+  const returned = step === 'return' ? await takeReturn(desk, visit, at) : undefined;
+  if (returned === undefined) return redirectTo(visit, place.path);
+  await finish(desk, visit, { place, ...returned, methods: ['upstream'] });
+}
+
+/** What the app asked is asked of the provider too: only there somebody can show anew who they are. */
+function wishOf({ params }: Interaction): SignInWish {
+  const maxAge = params['max_age'] === undefined ? undefined : Number(params['max_age']);
+  return {
+    anew: textOf(params['prompt'])?.split(' ').includes('login') ?? false,
+    maxAge,
+    loginHint: textOf(params['login_hint']),
+  };
 }
 
 /** The protocol takes over; it gives the session a new id, so that one which was planted before opens nothing (session fixation). */
 async function finish(
   desk: Desk,
   visit: Visit,
-  signedIn: { readonly place: SignInPlace; readonly user: User; readonly methods: readonly string[] },
+  signedIn: {
+    readonly place: SignInPlace;
+    readonly user: User;
+    readonly methods: readonly string[];
+    readonly authenticatedAt?: number | undefined;
+  },
 ): Promise<void> {
-  const { place, user, methods } = signedIn;
+  const { place, user, methods, authenticatedAt } = signedIn;
   await rememberBrowser(desk, visit, user);
   const detail = { methods, at: place.client?.id ?? 'account' };
   desk.parts.report(userEvent(visit, { type: 'user.signed-in', userId: user.id, byUser: true, detail }));
   // How somebody proved themselves elsewhere is not known, and RFC 8176 has no word for it.
   const amr = methods.filter((method) => method !== 'upstream');
   // Whenever the browser follows to the protocol: that can be made to take as long as an interaction lasts.
-  const ts = Math.floor(Date.now() / 1000);
+  const now = Math.floor(Date.now() / 1000);
+  const ts = Math.min(now, authenticatedAt ?? now);
   const login = { accountId: user.id, ts, ...(amr.length === 0 ? {} : { amr }) };
   await desk.parts.provider.interactionFinished(visit.req, visit.res, { login }, { mergeWithLastSubmission: false });
 }

@@ -31,16 +31,29 @@ export interface UpstreamSettings {
   readonly ca?: string | undefined;
 }
 
+/** What an app asked of a sign-in (OpenID Connect Core §3.1.2.1). */
+export interface SignInWish {
+  /** The person has to show anew who they are: `prompt=login`. */
+  readonly anew: boolean;
+  /** In seconds: how long ago they may have shown it. */
+  readonly maxAge: number | undefined;
+  readonly loginHint: string | undefined;
+}
+
 /** What one sign-in there is bound to. It comes back with the browser, sealed. */
 export interface UpstreamChecks {
   readonly state: string;
   readonly nonce: string;
   readonly verifier: string;
+  /** Seconds since the epoch: an older sign-in there is not what the app asked for; undefined where it asked for nothing. */
+  readonly notBefore: number | undefined;
 }
 
 export interface UpstreamPerson {
   readonly issuer: string;
   readonly subject: string;
+  /** Seconds since the epoch, where the provider tells it. */
+  readonly authenticatedAt: number | undefined;
   /** Claims about the person by the names of OpenID Connect, those alone that may be kept. */
   readonly claims: JsonObject;
 }
@@ -49,13 +62,15 @@ export interface UpstreamProvider {
   readonly title: string;
   readonly createUsers: boolean;
   /** Rejects with StoreUnavailable where the provider cannot be reached. */
-  begin(redirectUri: string): Promise<{ readonly url: string; readonly checks: UpstreamChecks }>;
+  begin(redirectUri: string, wish: SignInWish): Promise<{ readonly url: string; readonly checks: UpstreamChecks }>;
   /** `callback` is the redirect URI with the query the browser came with. Rejects where anything about the answer is wrong. */
   finish(callback: URL, checks: UpstreamChecks): Promise<UpstreamPerson>;
   close(): Promise<void>;
 }
 
 const METADATA_MS = 3_600_000;
+/** By how much the provider's clock may be behind. */
+const SKEW_SECONDS = 30;
 
 /** The gateway as a client of another provider: authorization code, PKCE, state and nonce; ID tokens checked by signature. */
 export function createUpstreamProvider(settings: UpstreamSettings): UpstreamProvider {
@@ -90,9 +105,16 @@ export function createUpstreamProvider(settings: UpstreamSettings): UpstreamProv
   return {
     title: settings.title,
     createUsers: settings.createUsers,
-    async begin(redirectUri) {
+    async begin(redirectUri, { anew, maxAge, loginHint }) {
       const there = await configuration();
-      const checks = { state: randomState(), nonce: randomNonce(), verifier: randomPKCECodeVerifier() };
+      // Only who is asked for an age has to tell `auth_time`, so a sign-in anew is one of no age.
+      const age = anew ? 0 : maxAge;
+      const checks = {
+        state: randomState(),
+        nonce: randomNonce(),
+        verifier: randomPKCECodeVerifier(),
+        notBefore: age === undefined ? undefined : Math.floor(Date.now() / 1000) - age,
+      };
       const url = buildAuthorizationUrl(there, {
         response_type: 'code',
         redirect_uri: redirectUri,
@@ -101,6 +123,9 @@ export function createUpstreamProvider(settings: UpstreamSettings): UpstreamProv
         nonce: checks.nonce,
         code_challenge: await calculatePKCECodeChallenge(checks.verifier),
         code_challenge_method: 'S256',
+        ...(anew ? { prompt: 'login' } : {}),
+        ...(age === undefined ? {} : { max_age: String(age) }),
+        ...(loginHint === undefined ? {} : { login_hint: loginHint }),
       });
       return { url: url.href, checks };
     },
@@ -114,14 +139,23 @@ export function createUpstreamProvider(settings: UpstreamSettings): UpstreamProv
       });
       const claims = tokens.claims();
       if (claims === undefined) throw new Error('the provider sent no ID token');
+      const { auth_time: authenticatedAt } = claims;
+      // The browser carried the request there, and could take out of it what was asked.
+      if (checks.notBefore !== undefined && isOlder(authenticatedAt, checks.notBefore))
+        throw new Error('the sign-in at the provider is older than the app asked for, or of unknown age');
       const more =
         there.serverMetadata().userinfo_endpoint === undefined
           ? {}
           : await fetchUserInfo(there, tokens.access_token, claims.sub);
-      return { issuer: claims.iss, subject: claims.sub, claims: keptClaims({ ...more, ...claims }) };
+      const kept = keptClaims({ ...more, ...claims });
+      return { issuer: claims.iss, subject: claims.sub, authenticatedAt, claims: kept };
     },
     close: () => network.close(),
   };
+}
+
+function isOlder(authenticatedAt: number | undefined, notBefore: number): boolean {
+  return authenticatedAt === undefined || authenticatedAt < notBefore - SKEW_SECONDS;
 }
 
 /** What an account here may say of a person, in bounds: the rest of what a provider tells is none of our clients' business. */

@@ -2,7 +2,7 @@ import type { User } from '../../stores/stores.ts';
 import { messageScreen } from '../screens/failure.ts';
 import { cookieNames, writeCookie } from './cookies.ts';
 import { type Desk, userEvent } from './desk.ts';
-import type { UpstreamProvider } from './upstream-provider.ts';
+import type { SignInWish, UpstreamProvider } from './upstream-provider.ts';
 import { userOfPerson } from './upstream-user.ts';
 import { redirectTo, showScreen, type Visit } from './visit.ts';
 
@@ -20,11 +20,19 @@ export async function goUpstream(
     readonly scope: string;
     readonly returnPath: string;
     readonly carried: string;
+    readonly wish: SignInWish;
   },
 ): Promise<void> {
   const { places, seal } = desk;
-  const { url, checks } = await to.provider.begin(places.origin + places.callback);
-  const facts = { ...checks, scope: to.scope, returnPath: to.returnPath, carried: to.carried, browser: visit.browser };
+  const { url, checks } = await to.provider.begin(places.origin + places.callback, to.wish);
+  const facts = {
+    ...checks,
+    notBefore: checks.notBefore ?? null,
+    scope: to.scope,
+    returnPath: to.returnPath,
+    carried: to.carried,
+    browser: visit.browser,
+  };
   const value = await seal.seal(CHECKS, facts, CHECKS_SECONDS * 1000);
   writeCookie(visit.res, { ...checksCookie(desk), value, maxAgeSeconds: CHECKS_SECONDS });
   redirectTo(visit, url);
@@ -35,7 +43,7 @@ export async function takeCallback(desk: Desk, visit: Visit, provider: UpstreamP
   const { places, parts, seal } = desk;
   const facts = await seal.open(CHECKS, visit.cookies.get(checksCookie(desk).name));
   writeCookie(visit.res, { ...checksCookie(desk), value: '', maxAgeSeconds: 0 });
-  const { state, nonce, verifier, scope, returnPath, carried, browser } = facts ?? {};
+  const { state, nonce, verifier, notBefore, scope, returnPath, carried, browser } = facts ?? {};
   if (
     typeof state !== 'string' ||
     typeof nonce !== 'string' ||
@@ -48,9 +56,12 @@ export async function takeCallback(desk: Desk, visit: Visit, provider: UpstreamP
   if (!(await parts.counters.once(`upstream:${state}`, CHECKS_SECONDS * 1000))) return startAgain(desk, visit);
 
   let user: User | undefined;
+  let authenticatedAt: number | undefined;
   try {
     const callback = new URL(`${places.origin}${places.callback}?${visit.query}`);
-    const person = await provider.finish(callback, { state, nonce, verifier });
+    const checks = { state, nonce, verifier, notBefore: typeof notBefore === 'number' ? notBefore : undefined };
+    const person = await provider.finish(callback, checks);
+    ({ authenticatedAt } = person);
     user = await userOfPerson(person, {
       users: parts.records.users,
       createUsers: provider.createUsers,
@@ -100,11 +111,17 @@ export async function takeCallback(desk: Desk, visit: Visit, provider: UpstreamP
   }
   const value = await seal.seal(
     RESULT,
-    { scope, browser: visit.browser, userId: user.id, state },
+    { scope, browser: visit.browser, userId: user.id, state, authenticatedAt: authenticatedAt ?? null },
     RESULT_SECONDS * 1000,
   );
   writeCookie(visit.res, { ...resultCookie(desk, returnPath), value, maxAgeSeconds: RESULT_SECONDS });
   redirectTo(visit, `${returnPath}/return${carried === '' ? '' : `?${carried}`}`);
+}
+
+export interface ReturnedUser {
+  readonly user: User;
+  /** Seconds since the epoch, where the provider told it. */
+  readonly authenticatedAt: number | undefined;
 }
 
 /** The person the provider vouched for, at the place they set out from; once. */
@@ -112,16 +129,17 @@ export async function takeReturn(
   desk: Desk,
   visit: Visit,
   at: { readonly scope: string; readonly returnPath: string },
-): Promise<User | undefined> {
+): Promise<ReturnedUser | undefined> {
   const cookie = resultCookie(desk, at.returnPath);
   const facts = await desk.seal.open(RESULT, visit.cookies.get(cookie.name));
   writeCookie(visit.res, { ...cookie, value: '', maxAgeSeconds: 0 });
-  const { scope, browser, userId, state } = facts ?? {};
+  const { scope, browser, userId, state, authenticatedAt } = facts ?? {};
   if (scope !== at.scope || browser !== visit.browser || typeof userId !== 'string' || typeof state !== 'string')
     return undefined;
   if (!(await desk.parts.counters.once(`upstream-result:${state}`, RESULT_SECONDS * 2_000))) return undefined;
   const user = await desk.parts.records.users.find(userId);
-  return user === undefined || user.disabled ? undefined : user;
+  if (user === undefined || user.disabled) return undefined;
+  return { user, authenticatedAt: typeof authenticatedAt === 'number' ? authenticatedAt : undefined };
 }
 
 function checksCookie({ places }: Desk) {

@@ -45,14 +45,20 @@ describe('sign-in at another provider', () => {
   }
 
   /** Follows the link of the page to the provider, signs in there, and comes back with what the provider answers. */
-  async function goThere(visitor: Visitor, page: PageVisit, username = 'ada'): Promise<URL> {
+  async function goThere(
+    visitor: Visitor,
+    page: PageVisit,
+    how: { readonly username?: string; readonly person?: Visitor; readonly edit?: (request: URL) => void } = {},
+  ): Promise<URL> {
     const href = /<a class="button full" href="([^"]*)"/.exec(page.body)?.[1] ?? '';
     const { away } = await visitor.get(new URL(href.replaceAll('&amp;', '&'), page.url).href);
     assert(away !== undefined);
     assert.equal(away.searchParams.get('code_challenge_method'), 'S256');
     assert(away.searchParams.has('nonce') && away.searchParams.has('state'));
-    const person = openVisitor(there);
-    let shown = await person.submit(await person.get(away.href), 'password', { username, password: PASSWORD });
+    const { username = 'ada', person = openVisitor(there), edit } = how;
+    edit?.(away);
+    let shown = await person.get(away.href);
+    if (shown.away === undefined) shown = await person.submit(shown, 'password', { username, password: PASSWORD });
     if (shown.away === undefined) {
       const [form] = formsOf(shown);
       assert(form);
@@ -66,7 +72,7 @@ describe('sign-in at another provider', () => {
     const visitor = openVisitor(here);
     const page = await visitor.get(authorizeUrl(here, { clientId }));
     assert.match(page.body, /Continue with the Admiralty/);
-    return await visitor.get((await goThere(visitor, page, username)).href);
+    return await visitor.get((await goThere(visitor, page, { username })).href);
   }
 
   test('makes an account the first time and finds it the second', async () => {
@@ -99,7 +105,7 @@ describe('sign-in at another provider', () => {
     const { users } = here.records;
     const told = (claims: JsonObject) =>
       userOfPerson(
-        { issuer: there.issuer, subject: 'grace', claims },
+        { issuer: there.issuer, subject: 'grace', authenticatedAt: undefined, claims },
         { users, createUsers: true, event: ({ id }) => ({ type: 'user.created', actor: 'anonymous', subject: id }) },
       );
     const grace = await told({ name: 'Grace', email: 'grace@example.com', email_verified: true });
@@ -119,6 +125,45 @@ describe('sign-in at another provider', () => {
     const refused = await signIn('dan');
     assert.equal(refused.status, 403);
     assert.match(refused.body, /You have no account here/);
+  });
+
+  test('is as fresh as the app asks for, by what the provider says of when it was', async (t) => {
+    await there.addUser('fay');
+    const start = Math.floor(Date.now() / 1000);
+    t.mock.timers.enable({ apis: ['Date'], now: start * 1000 });
+    const person = openVisitor(there);
+    async function come(more: Record<string, string>, edit: (request: URL) => void): Promise<PageVisit> {
+      const visitor = openVisitor(here);
+      const page = await visitor.get(authorizeUrl(here, { clientId, more }));
+      return await visitor.get((await goThere(visitor, page, { username: 'fay', person, edit })).href);
+    }
+    async function signedInAt(): Promise<unknown> {
+      const fay = await here.records.users.findByUsername('fay');
+      const { items } = await here.records.artifacts.list({ model: 'Session', accountId: fay?.id ?? '' }, { limit: 9 });
+      return items.map(({ payload }) => payload['loginTs']).sort();
+    }
+    const asked = (query: Record<string, string | null>) => (request: URL) => {
+      for (const [name, value] of Object.entries(query)) assert.equal(request.searchParams.get(name), value, name);
+    };
+
+    const first = await come({ login_hint: 'fay' }, asked({ login_hint: 'fay', prompt: null, max_age: null }));
+    assert.match(first.body, /Allow Fleet app/);
+    t.mock.timers.tick(600_000);
+    assert.match((await come({ max_age: '3600' }, asked({ max_age: '3600', prompt: null }))).body, /Allow Fleet app/);
+    assert.deepEqual(await signedInAt(), [start, start]);
+
+    const older = await come({ max_age: '60' }, ({ searchParams }) => searchParams.set('max_age', '3600'));
+    assert.match(older.body, /did not work/);
+    const untold = await come({ prompt: 'login' }, ({ searchParams }) => {
+      searchParams.delete('prompt');
+      searchParams.delete('max_age');
+    });
+    assert.match(untold.body, /did not work/);
+    assert.deepEqual(await signedInAt(), [start, start]);
+
+    const anew = await come({ prompt: 'login' }, asked({ prompt: 'login', max_age: '0' }));
+    assert.match(anew.body, /Allow Fleet app/);
+    assert.deepEqual(await signedInAt(), [start, start, start + 600]);
   });
 
   test('an answer counts once, in the browser that asked, with its state', async () => {
