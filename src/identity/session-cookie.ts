@@ -19,7 +19,7 @@ export interface SessionCookies {
   open(purpose: string, value: string): string | undefined;
 }
 
-/** The key of all cookies, 32 bytes: what workers are given, so that the sealing key of the stores stays on the control plane. */
+/** The key of all cookies, 32 bytes: derived, so that what is written under it opens nothing the sealing key sealed in the stores. */
 export function deriveCookieKey(sealingKey: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', sealingKey, new Uint8Array(0), 'sallyport session cookies v1', KEY_BYTES));
 }

@@ -172,7 +172,7 @@ describe('a body in the chunked coding', () => {
       fc.property(message, fc.string({ maxLength: 20 }), sizes, (sent, behind, parts) => {
         const rest = latin1(behind);
         const text = encode(sent);
-        const limits = { bytes: text.length, fields: RULES.trailerFields };
+        const limits = { ...RULES, trailerBytes: text.length, trailerFields: RULES.trailerFields };
         assert.deepEqual(decode(cut(Buffer.from(text + rest, 'latin1'), parts), limits), {
           end: 'complete',
           body: sent.chunks.map(({ data }) => data).join(''),
@@ -219,7 +219,7 @@ describe('a body in the chunked coding', () => {
   it('that is damaged is never complete unless a plain reading of the grammar says the same', () => {
     fc.assert(
       fc.property(damaged, (text) => {
-        const outcome = decodeText(text, { bytes: 10_000, fields: 100 });
+        const outcome = decodeText(text, { ...RULES, trailerBytes: 10_000, trailerFields: 100 });
         if (outcome.end !== 'complete') return;
         const { end: _, ...found } = outcome;
         assert.deepEqual(found, plainReading(text));
