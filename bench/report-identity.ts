@@ -95,7 +95,7 @@ export function keys({ keys: table }: Results): string {
   ];
   return `${body(table, columns, rows)}
 
-How: a fresh process and database for each row; keys are imported in batches of a thousand, each a transaction with its audit record (PostgreSQL without fsync
+How: a fresh process and database for each row; keys are imported as the admin API imports them, in batches of 500, each a transaction with its audit record (PostgreSQL without fsync
 here), then looked up in the store, one after the other at random: the median of 15 batches of a thousand. The last column is by how much the heap has grown once every key was used through the bounded
 cache of a worker.`;
 }
