@@ -153,6 +153,12 @@ export function auditContract(harness: RecordsHarness, sealer: Sealer): void {
         seq: 4,
         fault: 'edited',
       },
+      {
+        does: 'makes a detail unreadable',
+        sql: "update audit_log set detail = '{' where seq = 4",
+        seq: 4,
+        fault: 'edited',
+      },
       { does: 'removes a record', sql: 'delete from audit_log where seq = 2', seq: 2, fault: 'removed' },
       { does: 'removes the first', sql: 'delete from audit_log where seq = 1', seq: 1, fault: 'removed' },
       { does: 'removes the newest', sql: 'delete from audit_log where seq = 5', seq: 5, fault: 'rolled-back' },

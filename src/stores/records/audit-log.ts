@@ -191,10 +191,19 @@ function recordOf(row: AuditRow): AuditRecord {
     subject: row.subject,
     address: orUndefined(row.address),
     requestId: orUndefined(row.request_id),
-    detail: row.detail === null ? undefined : objectOf(row.detail),
+    detail: row.detail === null ? undefined : detailOf(row.detail),
     previous: row.previous,
     hash: row.hash,
   };
+}
+
+/** What is no object was changed by somebody else. It is shown, and its hash does not fit, so that nobody who reads on stops here. */
+function detailOf(text: string): AuditRecord['detail'] {
+  try {
+    return objectOf(text);
+  } catch {
+    return { unreadable: text.slice(0, TEXT_BOUND) };
+  }
 }
 
 const ROWS_A_STATEMENT = 500;
