@@ -6,8 +6,7 @@ import { compileRouter, type RouteEntry } from '../match/router.ts';
 import type { CompileContext, PolicyDefinition } from '../policies/policy.ts';
 import { callerFacts } from './caller-facts.ts';
 import { compilePolicies, type PlanStep } from './compile-policies.ts';
-import { nameLoginPolicy } from './name-login.ts';
-import { loginRouteName, type OwnApp, type OwnRoute, ownRoutes } from './own-routes.ts';
+import { type OwnApp, type OwnRoute, ownRoutes } from './own-routes.ts';
 import { routeSettings } from './route-settings.ts';
 import type { ApiConfig, GatewayConfig, RouteConfig } from './schema.ts';
 
@@ -113,17 +112,8 @@ function planOwnRoute(input: CompileInput, route: OwnRoute, secureListeners: Rea
       ? undefined
       : { upstream: input.upstream(upstream), preserveHost: true, rewrite: undefined, seesGatewayCookies: true };
   const context = { api, route: name, exposure, secure, path, ...callerFacts(input.config, input.identity) };
-  const own = [...route.own, ...loginNames(input.config, route)];
-  const compiled = routeOf(context, route.settings, own, forward, 'only this place of the gateway itself has it');
+  const compiled = routeOf(context, route.settings, route.own, forward, 'only this place of the gateway itself has it');
   return withPlace(compiled, route, upstream, methods, path, { path, prefix, headers: [] });
-}
-
-/** One app answers for all logins. */
-function loginNames({ logins }: GatewayConfig, route: OwnRoute): readonly PolicyDefinition[] {
-  if (route.app !== 'login') return [];
-  return Object.keys(logins)
-    .filter((name) => loginRouteName(name) === route.name)
-    .map(nameLoginPolicy);
 }
 
 function withPlace(

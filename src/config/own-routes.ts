@@ -4,6 +4,7 @@ import { resourceMetadataPath, resourceMetadataPolicy } from '../policies/oauth/
 import type { PolicyDefinition } from '../policies/policy.ts';
 import { policies } from '../policies/registry.ts';
 import { INTERNAL_PAGES } from './internal-pages.ts';
+import { nameLoginPolicy } from './name-login.ts';
 import { allowClientsPolicy, nameActorPolicy, presentCertificatePolicy } from './own-policies.ts';
 import type { ApiConfig, GatewayConfig } from './schema.ts';
 
@@ -152,6 +153,7 @@ function logins(config: GatewayConfig): OwnRoute[] {
           path: login.path,
           prefix: true,
           app: 'login' as const,
+          own: [nameLoginPolicy(name)], // one app answers for all logins
           settings: { requestLimits: parsed('requestLimits', { bodyBytes: '64KiB' }) },
         },
       ];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { cutBytes } from '../../test/support/cut-bytes.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { MalformedMessage } from './malformed-message.ts';
 
@@ -40,17 +41,6 @@ function decode(pieces: readonly Buffer[], limits = RULES): Outcome {
 
 function decodeText(text: string, limits = RULES): Outcome {
   return decode([Buffer.from(text, 'latin1')], limits);
-}
-
-/** Cuts bytes into pieces of these sizes, again and again from the first one. */
-function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
-  const pieces: Buffer[] = [];
-  for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
-    const size = sizes[turn % sizes.length] ?? 1;
-    pieces.push(bytes.subarray(at, at + size));
-    at += size;
-  }
-  return pieces;
 }
 
 const sizes = fc.array(fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 40 })), { minLength: 1, maxLength: 8 });
@@ -113,7 +103,7 @@ describe('a body in the chunked coding', () => {
     it(`${why} is decoded, in one piece and byte by byte`, () => {
       const expected: Outcome = { end: 'complete', body, trailers, rest };
       assert.deepEqual(decodeText(text), expected);
-      assert.deepEqual(decode(cut(Buffer.from(text, 'latin1'), [1])), expected);
+      assert.deepEqual(decode(cutBytes(Buffer.from(text, 'latin1'), [1])), expected);
     });
   }
 
@@ -154,7 +144,7 @@ describe('a body in the chunked coding', () => {
     it(`with ${why} is refused, in one piece and byte by byte`, () => {
       const expected: Outcome = { end: 'malformed', body, trailers: [], rest: '' };
       assert.deepEqual(decodeText(text), expected);
-      assert.deepEqual(decode(cut(Buffer.from(text, 'latin1'), [1])), expected);
+      assert.deepEqual(decode(cutBytes(Buffer.from(text, 'latin1'), [1])), expected);
     });
   }
 
@@ -173,7 +163,7 @@ describe('a body in the chunked coding', () => {
         const rest = latin1(behind);
         const text = encode(sent);
         const limits = { ...RULES, trailerBytes: text.length, trailerFields: RULES.trailerFields };
-        assert.deepEqual(decode(cut(Buffer.from(text + rest, 'latin1'), parts), limits), {
+        assert.deepEqual(decode(cutBytes(Buffer.from(text + rest, 'latin1'), parts), limits), {
           end: 'complete',
           body: sent.chunks.map(({ data }) => data).join(''),
           trailers: sent.trailers.flat(),
@@ -203,7 +193,7 @@ describe('a body in the chunked coding', () => {
       fc.property(damaged, sizes, (text, parts) => {
         const bytes = Buffer.from(text, 'latin1');
         const whole = decode([bytes]);
-        const pieced = decode(cut(bytes, parts));
+        const pieced = decode(cutBytes(bytes, parts));
         // Which of two faults is met first may depend on what has come; that there is one does not.
         if (whole.end === 'malformed' || whole.end === 'too large') {
           assert.ok(pieced.end === 'malformed' || pieced.end === 'too large', pieced.end);
@@ -245,7 +235,7 @@ describe('the limits of the chunked coding', () => {
     assert.equal(decodeText(fits).end, 'complete');
     const over = fits.replace(';', ';a');
     for (const parts of [[over.length], [1], [MOST_LINE_BYTES], [MOST_LINE_BYTES + 2]])
-      assert.equal(decode(cut(Buffer.from(over), parts)).end, 'too large', `pieces of ${parts}`);
+      assert.equal(decode(cutBytes(Buffer.from(over), parts)).end, 'too large', `pieces of ${parts}`);
   });
 
   it('bound the bytes of a trailer section', () => {
@@ -253,7 +243,7 @@ describe('the limits of the chunked coding', () => {
     assert.equal(decodeText(fits).end, 'complete');
     const over = fits.replace(': ', ': b');
     for (const parts of [[over.length], [1], [RULES.trailerBytes], [RULES.trailerBytes + 6]])
-      assert.equal(decode(cut(Buffer.from(over), parts)).end, 'too large', `pieces of ${parts}`);
+      assert.equal(decode(cutBytes(Buffer.from(over), parts)).end, 'too large', `pieces of ${parts}`);
   });
 
   it('bound the fields of a trailer section', () => {

@@ -40,9 +40,7 @@ export class Http1Connection implements Session, WireOwner, BodySource {
     this.connection = connection;
     this.socket = socket;
     this.#arrival = { post, connection };
-    socket.on('data', this.#onData);
-    socket.on('end', this.#onEnd);
-    socket.on('drain', this.#onDrain);
+    socket.on('data', this.#onData).on('end', this.#onEnd).on('drain', this.#onDrain);
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -59,12 +57,10 @@ export class Http1Connection implements Session, WireOwner, BodySource {
 
   /** The client sends nothing more. One that waits for a reply cannot be told from one that is gone; it is taken to be gone. */
   readonly #onEnd = (): void => {
-    if (this.#wire?.hasEnded !== true && this.#phase !== 'closing') {
-      this.cut();
-      return;
-    }
+    const mayFinish = this.#phase === 'closing' || this.#wire?.hasEnded === true;
     this.#phase = 'closing'; // nothing that was sent ahead could be answered any more
-    this.socket.destroySoon();
+    if (mayFinish) this.socket.destroySoon();
+    else this.cut();
   };
 
   readonly #onDrain = (): void => {

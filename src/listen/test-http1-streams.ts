@@ -2,17 +2,6 @@ import fc from 'fast-check';
 
 // Test support: streams of HTTP/1.1 requests as clients send them, and as nobody should.
 
-/** Cuts bytes into pieces of these sizes, again and again from the first one. */
-export function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
-  const pieces: Buffer[] = [];
-  for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
-    const size = sizes[turn % sizes.length] ?? 1;
-    pieces.push(bytes.subarray(at, at + size));
-    at += size;
-  }
-  return pieces;
-}
-
 /** Sizes of pieces, in bytes. */
 export const sizes = fc.oneof(
   fc.constant([1]),
